@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the `kernel` crate of this kernel version does not offer.
+//!
+//! All unsafe code of the driver lives here. Each module is a small abstraction with a safe face, in
+//! the style of `rust/kernel/`, and can be deleted when the crate grows it.
