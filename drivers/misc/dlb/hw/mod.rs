@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hardware, as pure logic: register map, queue-element layout, bookkeeping of resources, and
+//! every operation as a recipe of register accesses over the [`Csr`] trait.
+//!
+//! Nothing here knows the kernel: only `core` is used, nothing allocates, nothing can panic. The
+//! same source is built into the module and, by path, into a host crate that runs it against the
+//! hardware model.
+//!
+//! What a reader should know first: a *domain* is a set of queues and ports that can reach each
+//! other and nothing else. A *load-balanced* (LDB) queue is linked to up to eight slots of each of
+//! many LDB ports; a *directed* (DIR) queue belongs to the DIR port of the same number. A port is
+//! a producer page (PP) and a consumer queue (CQ). The device counts *credits* (room for elements
+//! inside the device), *tokens* (occupied CQ entries) and elements *in flight* (received and not
+//! completed), whose order the *history list* keeps.
+
+pub mod hcw;
+pub mod io;
+pub mod regs;
+
+pub use hcw::Hcw;
+pub use io::Bar;
+pub use io::Csr;
+pub use io::Io;
+
+/// The version of the device.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Version {
+    /// DLB 2.0.
+    V2 = 0,
+    /// DLB 2.5.
+    V25 = 1,
+}
+
+/// A port of the device.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Port {
+    /// A load-balanced port.
+    Ldb(u8),
+    /// A directed port.
+    Dir(u8),
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// The device does not answer any more.
+    Gone,
+}
+
+/// The result of an operation.
+pub type Result<T = ()> = core::result::Result<T, Error>;
