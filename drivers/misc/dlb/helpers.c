@@ -1,5 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inline functions and macros of the C headers that Rust cannot call.
+ * What Rust cannot call: inline functions and macros of the C headers.
  */
-#include <linux/module.h>
+#include <linux/dma-mapping.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/special_insns.h>
+
+#include "helpers.h"
+
+/*
+ * A mapping that holds page frames, not pages, which neither grows nor is
+ * inherited by a child. Device memory is mapped uncached: write-combining
+ * would tear and reorder the commands written to it.
+ */
+void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable)
+{
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	vm_flags_clear(vma, VM_MAYEXEC | (writable ? 0 : VM_MAYWRITE));
+	if (device)
+		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+}
+
+int dlb_coherent_pfns(struct device *dev, void *cpu, dma_addr_t dma, size_t size,
+		      unsigned long *pfns, size_t num)
+{
+	struct sg_page_iter iter;
+	struct sg_table sgt;
+	size_t n = 0;
+	int ret;
+
+	ret = dma_get_sgtable(dev, &sgt, cpu, dma, size);
+	if (ret)
+		return ret;
+	for_each_sgtable_page(&sgt, &iter, 0) {
+		if (n == num)
+			break;
+		pfns[n++] = page_to_pfn(sg_page_iter_page(&iter));
+	}
+	sg_free_table(&sgt);
+	return n == num ? 0 : -EIO;
+}
+
+/*
+ * A producer port takes a 64-byte line as one store, or its four 16-byte
+ * elements one after the other at its start. Stores of less than 16 bytes are
+ * not defined. Elements that are all zero do nothing and need not be sent.
+ */
+void dlb_pp_line(void __iomem *to, const void *line)
+{
+	const u64 *hcw = line;
+	int i;
+
+	if (cpu_feature_enabled(X86_FEATURE_MOVDIR64B)) {
+		movdir64b((void __force *)to, line);
+		return;
+	}
+
+	kernel_fpu_begin();
+	for (i = 0; i < 8; i += 2) {
+		if (!hcw[i] && !hcw[i + 1])
+			continue;
+		/* kernel_fpu_begin() has made xmm0 ours; the compiler does not use it. */
+		asm volatile("movdqu %1, %%xmm0\n\t"
+			     "movntdq %%xmm0, %0\n\t"
+			     "sfence"
+			     : "=m" (*(char (__force *)[16])to)
+			     : "m" (*(const char (*)[16])(hcw + i))
+			     : "memory");
+	}
+	kernel_fpu_end();
+}

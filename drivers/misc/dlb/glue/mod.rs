@@ -4,3 +4,10 @@
 //!
 //! All unsafe code of the driver lives here. Each module is a small abstraction with a safe face, in
 //! the style of `rust/kernel/`, and can be deleted when the crate grows it.
+
+pub(crate) mod chrdev;
+pub(crate) mod dma;
+pub(crate) mod irq;
+pub(crate) mod mmio;
+pub(crate) mod pci;
+pub(crate) mod vma;
