@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of the dlb driver that run inside the guest.
+//!
+//! `dlb-guest SUITE` runs one suite as root on a machine with the module loaded and at least one
+//! device bound, and reports in KTAP. The scripts in `tools/testing/dlb/tests` call it; each
+//! says in its header which kind of machine it wants.
+
+mod abi;
+mod admins;
+mod attributes;
+mod enable;
+mod errno;
+mod files;
+mod kill;
+mod ktap;
+mod module;
+mod port;
+mod proc;
+mod race;
+mod tree;
+mod unbind;
+mod wait;
+
+use std::process::ExitCode;
+
+/// A suite's name and the function that runs it.
+type Named = (&'static str, fn(&mut ktap::Suite));
+
+const SUITES: [Named; 10] = [
+    ("abi", abi::run),
+    ("admins", admins::run),
+    ("attributes", attributes::run),
+    ("enable", enable::run),
+    ("files", files::run),
+    ("kill", kill::run),
+    ("module", module::run),
+    ("race", race::run),
+    ("unbind", unbind::run),
+    ("wait", wait::run),
+];
+
+fn main() -> ExitCode {
+    let asked: Vec<_> = std::env::args().skip(1).collect();
+    let [name] = asked.as_slice() else {
+        let all: Vec<_> = SUITES.iter().map(|s| s.0).collect();
+        eprintln!("usage: dlb-guest {}", all.join("|"));
+        return ExitCode::from(2);
+    };
+    let Some((_, run)) = SUITES.iter().find(|s| s.0 == name) else {
+        eprintln!("dlb-guest: no suite called {name}");
+        return ExitCode::from(2);
+    };
+    let mut suite = ktap::Suite::begin();
+    run(&mut suite);
+    ExitCode::from(suite.end())
+}
