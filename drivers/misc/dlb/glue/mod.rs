@@ -10,4 +10,5 @@ pub(crate) mod dma;
 pub(crate) mod irq;
 pub(crate) mod mmio;
 pub(crate) mod pci;
+pub(crate) mod trace;
 pub(crate) mod vma;
