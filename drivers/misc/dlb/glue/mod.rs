@@ -6,6 +6,7 @@
 //! the style of `rust/kernel/`, and can be deleted when the crate grows it.
 
 pub(crate) mod chrdev;
+pub(crate) mod configfs;
 pub(crate) mod dma;
 pub(crate) mod irq;
 pub(crate) mod mmio;
