@@ -223,8 +223,5 @@ pub fn run(t: &mut Suite) {
     t.case("many times", many_times);
     t.case("with attribute files open", open_attributes);
     t.case("under fire", under_fire);
-    if let Some(outcome) = tree::nothing_leaked() {
-        t.case("kmemleak", || outcome);
-    }
     t.case("the kernel log is clean", tree::log_is_clean);
 }

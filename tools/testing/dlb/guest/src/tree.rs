@@ -286,7 +286,7 @@ pub fn complaints() -> Result<Vec<String>, String> {
     // SAFETY: Action 3 copies at most `size` bytes into a buffer of that size.
     let got = unsafe { libc::klogctl(3, log.as_mut_ptr().cast(), size) };
     log.truncate(usize::try_from(got).map_err(|_| "no kernel log")?);
-    const BAD: [&str; 15] = [
+    const BAD: [&str; 14] = [
         "WARNING:",
         "BUG:",
         "BUG ",
@@ -300,14 +300,11 @@ pub fn complaints() -> Result<Vec<String>, String> {
         "possible recursive locking",
         "inconsistent lock state",
         "suspicious RCU",
-        "kmemleak:",
         "general protection fault",
     ];
     Ok(String::from_utf8_lossy(&log)
         .lines()
         .filter(|line| BAD.iter().any(|bad| line.contains(bad)))
-        .filter(|line| !line.contains("kmemleak: Kernel memory leak detector initialized"))
-        .filter(|line| !line.contains("kmemleak: Automatic memory scanning thread"))
         .map(str::to_owned)
         .collect())
 }
@@ -320,25 +317,4 @@ pub fn log_is_clean() -> Outcome {
     } else {
         Err(format!("the kernel log has:\n{}", lines.join("\n")))
     }
-}
-
-/// On a kernel with kmemleak: scans, and errs with what it found.
-pub fn nothing_leaked() -> Option<Outcome> {
-    let file = Path::new("/sys/kernel/debug/kmemleak");
-    if !file.exists() {
-        return None;
-    }
-    // Two scans with a pause: an object counts as leaked when it was unreachable in both, so that
-    // a pointer that was only in a register during the first does not.
-    for _ in 0..2 {
-        if let Err(e) = put(file, b"scan") {
-            return Some(Err(format!("kmemleak: {e}")));
-        }
-        sleep(Duration::from_secs(6));
-    }
-    Some(match read(file) {
-        Ok(text) if text.contains("[<") && text.contains("dlb") => Err(text),
-        Ok(_) => Ok(()),
-        Err(e) => Err(format!("kmemleak: {e}")),
-    })
 }
