@@ -11,5 +11,6 @@ pub(crate) mod dma;
 pub(crate) mod irq;
 pub(crate) mod mmio;
 pub(crate) mod pci;
+pub(crate) mod sysfs;
 pub(crate) mod trace;
 pub(crate) mod vma;
