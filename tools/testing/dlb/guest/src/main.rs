@@ -14,6 +14,7 @@ mod errno;
 mod files;
 mod kill;
 mod ktap;
+mod limits;
 mod module;
 mod port;
 mod proc;
@@ -27,13 +28,14 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 10] = [
+const SUITES: [Named; 11] = [
     ("abi", abi::run),
     ("admins", admins::run),
     ("attributes", attributes::run),
     ("enable", enable::run),
     ("files", files::run),
     ("kill", kill::run),
+    ("limits", limits::run),
     ("module", module::run),
     ("race", race::run),
     ("unbind", unbind::run),
