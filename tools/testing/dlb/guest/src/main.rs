@@ -12,6 +12,7 @@ mod attributes;
 mod enable;
 mod errno;
 mod files;
+mod flow;
 mod kill;
 mod ktap;
 mod limits;
@@ -28,12 +29,13 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 11] = [
+const SUITES: [Named; 12] = [
     ("abi", abi::run),
     ("admins", admins::run),
     ("attributes", attributes::run),
     ("enable", enable::run),
     ("files", files::run),
+    ("flow", flow::run),
     ("kill", kill::run),
     ("limits", limits::run),
     ("module", module::run),
