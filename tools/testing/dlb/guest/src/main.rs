@@ -8,6 +8,7 @@
 
 mod abi;
 mod admins;
+mod alerts;
 mod attributes;
 mod enable;
 mod errno;
@@ -29,9 +30,10 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 12] = [
+const SUITES: [Named; 13] = [
     ("abi", abi::run),
     ("admins", admins::run),
+    ("alerts", alerts::run),
     ("attributes", attributes::run),
     ("enable", enable::run),
     ("files", files::run),
