@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The function as sysfs shows it.
+
+use std::ffi::c_void;
+use std::fs::{self, File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::{thread, time::Duration};
+
+use crate::{same, Result};
+
+extern "C" {
+    fn mmap(addr: *mut c_void, len: usize, prot: i32, flags: i32, fd: i32, off: i64)
+        -> *mut c_void;
+    fn munmap(addr: *mut c_void, len: usize) -> i32;
+}
+
+const PROT_READ_WRITE: i32 = 3;
+const MAP_SHARED: i32 = 1;
+const PAGE: usize = 4096;
+
+/// Offsets in BAR 2 that tell where things are.
+const TOTAL_VAS: [(u16, u64); 2] = [(0x2710, 0x1000_011c), (0x2714, 0x1000_0114)];
+const CM_PM_STATUS: [(u16, u64); 2] = [(0x2710, 0xb400_0014), (0x2714, 0xa400_0014)];
+const PMCSR_DISABLE: [(u16, u64); 2] = [(0x2710, 0xb400_0018), (0x2714, 0xa400_0018)];
+
+/// The physical function under test.
+pub struct Function {
+    dir: PathBuf,
+    id: u16,
+}
+
+/// One page of a BAR.
+pub struct Page(*mut u8);
+
+impl Page {
+    pub fn at(&self, off: usize) -> *mut u8 {
+        assert!(off < PAGE);
+        // SAFETY: the mapping is a page long, and `off` is inside.
+        unsafe { self.0.add(off) }
+    }
+
+    pub fn read(&self, off: usize) -> u32 {
+        // SAFETY: a register of a page that is mapped as long as `self` lives.
+        unsafe { self.at(off).cast::<u32>().read_volatile() }
+    }
+
+    pub fn write(&self, off: usize, val: u32) {
+        // SAFETY: as in `read`.
+        unsafe { self.at(off).cast::<u32>().write_volatile(val) }
+    }
+}
+
+// SAFETY: the page is device memory; every access to it is a single store or load.
+unsafe impl Sync for Page {}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: `map` got this from mmap(), a page long.
+        unsafe { munmap(self.0.cast(), PAGE) };
+    }
+}
+
+fn read_hex(path: PathBuf) -> Result<u64> {
+    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    u64::from_str_radix(text.trim().trim_start_matches("0x"), 16)
+        .map_err(|_| format!("{}: '{text}'", path.display()))
+}
+
+impl Function {
+    pub fn find() -> Result<Self> {
+        for entry in fs::read_dir("/sys/bus/pci/devices")
+            .map_err(|e| e.to_string())?
+            .flatten()
+        {
+            let dir = entry.path();
+            let id = read_hex(dir.join("device"))? as u16;
+            if read_hex(dir.join("vendor"))? == 0x8086 && matches!(id, 0x2710 | 0x2714) {
+                let f = Self { dir, id };
+                f.put("enable", "1")?;
+                return Ok(f);
+            }
+        }
+        Err("there is no DLB here".into())
+    }
+
+    pub fn put(&self, attr: &str, text: &str) -> Result {
+        fs::write(self.dir.join(attr), text).map_err(|e| format!("{attr}={text}: {e}"))
+    }
+
+    fn open(&self, name: &str) -> Result<File> {
+        let path = self.dir.join(name);
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|e| format!("{}: {e}", path.display()))
+    }
+
+    fn config<const N: usize>(&self, off: u64) -> Result<[u8; N]> {
+        let mut b = [0; N];
+        self.open("config")?
+            .read_exact_at(&mut b, off)
+            .map_err(|e| format!("config: {e}"))?;
+        Ok(b)
+    }
+
+    fn word(&self, off: u64) -> Result<u16> {
+        self.config(off).map(u16::from_le_bytes)
+    }
+
+    fn long(&self, off: u64) -> Result<u32> {
+        self.config(off).map(u32::from_le_bytes)
+    }
+
+    fn set_word(&self, off: u64, val: u16) -> Result {
+        self.open("config")?
+            .write_all_at(&val.to_le_bytes(), off)
+            .map_err(|e| e.to_string())
+    }
+
+    /// Map the page of a BAR that holds `off`.
+    pub fn map(&self, bar: u32, off: u64) -> Result<Page> {
+        let file = self.open(&format!("resource{bar}"))?;
+        let off = off as i64 & !(PAGE as i64 - 1);
+        // SAFETY: a new mapping; the result is checked.
+        let p = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                PAGE,
+                PROT_READ_WRITE,
+                MAP_SHARED,
+                file.as_raw_fd(),
+                off,
+            )
+        };
+        if p as isize == -1 {
+            return Err(format!("mmap of BAR {bar} at {off:#x} failed"));
+        }
+        Ok(Page(p.cast()))
+    }
+
+    fn by_version(&self, table: &[(u16, u64); 2]) -> u64 {
+        table
+            .iter()
+            .find(|(id, _)| *id == self.id)
+            .map_or(0, |(_, off)| *off)
+    }
+
+    fn csr(&self, off: u64) -> Result<(Page, usize)> {
+        Ok((self.map(2, off)?, off as usize & (PAGE - 1)))
+    }
+
+    fn read_csr(&self, off: u64) -> Result<u32> {
+        self.csr(off).map(|(p, o)| p.read(o))
+    }
+
+    /// Switch the device's core on, so that producer pages take what is stored.
+    pub fn power_on(&self) -> Result {
+        let (p, o) = self.csr(self.by_version(&PMCSR_DISABLE))?;
+        p.write(o, 0);
+        same(
+            "PMSM",
+            self.read_csr(self.by_version(&CM_PM_STATUS))? >> 24,
+            1,
+        )
+    }
+
+    pub fn dir_ports(&self) -> usize {
+        if self.id == 0x2714 {
+            96
+        } else {
+            64
+        }
+    }
+
+    /// Offset and version of capability `id`, extended or not.
+    fn capability(&self, id: u16, extended: bool) -> Result<u64> {
+        let mut at = if extended {
+            0x100
+        } else {
+            u64::from(self.word(0x34)? & 0xff)
+        };
+        for _ in 0..96 {
+            if at == 0 {
+                break;
+            }
+            let header = self.long(at)?;
+            if extended {
+                if header as u16 == id {
+                    return Ok(at);
+                }
+                at = u64::from(header >> 20);
+            } else {
+                if header as u8 == id as u8 {
+                    return Ok(at);
+                }
+                at = u64::from(header >> 8 & 0xff);
+            }
+        }
+        Err(format!("no capability {id:#x}"))
+    }
+}
+
+pub fn config_space(f: &Function) -> Result {
+    same("class", read_hex(f.dir.join("class"))?, 0x0b_4000)?;
+    same("revision", read_hex(f.dir.join("revision"))?, 0)?;
+    same("subsystem vendor", f.word(0x2c)?, 0x8086)?;
+    same("interrupt pin", f.word(0x3c)? >> 8, 0)
+}
+
+pub fn capabilities(f: &Function) -> Result {
+    same("MSI-X", f.capability(0x11, false)?, 0x60)?;
+    same("MSI-X vectors", (f.word(0x62)? & 0x7ff) + 1, 65)?;
+    same("MSI-X table", f.long(0x64)?, 0x100_0000)?;
+    same("MSI-X pending bits", f.long(0x68)?, 0x100_1000)?;
+    same("PCI Express", f.capability(0x10, false)?, 0x6c)?;
+    same("FLR", f.long(0x70)? >> 28 & 1, 1)?;
+    same("PM", f.capability(0x01, false)?, 0xb0)?;
+    same("PM version", f.word(0xb2)? & 7, 3)?;
+    same("AER", f.capability(0x01, true)?, 0x100)?;
+    same("PASID", f.capability(0x1b, true)?, 0x148)?;
+    for (name, id) in [("ACS", 0x0d), ("ATS", 0x0f), ("PRI", 0x13), ("ARI", 0x0e)] {
+        f.capability(id, true).map_err(|e| format!("{name}: {e}"))?;
+    }
+    let sriov = f.capability(0x10, true)?;
+    same("initial VFs", f.word(sriov + 0x0c)?, 16)?;
+    same("total VFs", f.word(sriov + 0x0e)?, 16)?;
+    same("device ID of VFs", f.word(sriov + 0x1a)?, f.id + 1)
+}
+
+pub fn bars(f: &Function) -> Result {
+    let text = fs::read_to_string(f.dir.join("resource")).map_err(|e| e.to_string())?;
+    let size = |n: usize| -> Result<u64> {
+        let line = text.lines().nth(n).ok_or("resource is short")?;
+        let v: Vec<u64> = line
+            .split_whitespace()
+            .filter_map(|w| u64::from_str_radix(w.trim_start_matches("0x"), 16).ok())
+            .collect();
+        let [first, last, _] = v[..] else {
+            return Err(format!("resource: {line}"));
+        };
+        Ok(last.wrapping_sub(first).wrapping_add(1))
+    };
+    // 64-bit prefetchable memory
+    same("BAR 0", size(0)?, 64 << 20)?;
+    same("BAR 2", size(2)?, 4 << 30)?;
+    same("type of BAR 0", f.long(0x10)? & 0xf, 0xc)?;
+    same("type of BAR 2", f.long(0x18)? & 0xf, 0xc)?;
+    // Behind the BARs and the ROM: where the VFs' BARs lie.
+    same("VF BAR 0", size(7)?, 16 * (64 << 20))
+}
+
+pub fn total_vas(f: &Function) -> Result {
+    same("SYS_TOTAL_VAS", f.read_csr(f.by_version(&TOTAL_VAS))?, 32)
+}
+
+/// Registers go back to their reset values, but for the power switch of the core.
+pub fn function_level_reset(f: &Function) -> Result {
+    // CHP_CFG_CHP_CSR_CTRL has a reset value and can be written.
+    let ctrl = 0x4400_0008;
+    f.power_on()?;
+    let before = f.read_csr(ctrl)?;
+    let (p, o) = f.csr(ctrl)?;
+    p.write(o, before ^ (3 << 17));
+    same(
+        "CHP_CFG_CHP_CSR_CTRL, written",
+        p.read(o),
+        before ^ (3 << 17),
+    )?;
+    f.put("reset_method", "flr")?;
+    f.put("reset", "1")?;
+    same("CHP_CFG_CHP_CSR_CTRL after FLR", p.read(o), before)?;
+    same(
+        "PMCSR_DISABLE after FLR",
+        f.read_csr(f.by_version(&PMCSR_DISABLE))?,
+        0,
+    )
+}
+
+/// Registers cannot be reached in D3hot, and hold in it what they held.
+pub fn d3hot(f: &Function) -> Result {
+    let pmcsr = f.capability(0x01, false)? + 4;
+    f.power_on()?;
+    let d0 = f.word(pmcsr)?;
+    f.set_word(pmcsr, d0 & !3 | 3)?;
+    thread::sleep(Duration::from_millis(20));
+    same("state", f.word(pmcsr)? & 3, 3)?;
+    let vas = f.read_csr(f.by_version(&TOTAL_VAS))?;
+    if vas == 32 {
+        return Err("SYS_TOTAL_VAS can be read in D3hot".into());
+    }
+    f.set_word(pmcsr, d0 & !3)?;
+    thread::sleep(Duration::from_millis(20));
+    same("state", f.word(pmcsr)? & 3, 0)?;
+    same(
+        "PMCSR_DISABLE after D3hot",
+        f.read_csr(f.by_version(&PMCSR_DISABLE))?,
+        0,
+    )?;
+    total_vas(f)
+}
