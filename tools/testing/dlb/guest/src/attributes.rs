@@ -564,7 +564,10 @@ fn empty_writes() -> Outcome {
     let domain = Domain::make("empty")?;
     for name in ["enable", "lifetime"] {
         let have = tree::put_empty(&domain.obj.file(name));
-        ensure!(have.is_ok() || have == Err(errno::EFAULT), "{name}: {have:?}");
+        ensure!(
+            have.is_ok() || have == Err(errno::EFAULT),
+            "{name}: {have:?}"
+        );
     }
     ensure_eq!(domain.get("state")?, "configuring", "state");
     ensure_eq!(domain.get("lifetime")?, "directory", "lifetime");

@@ -12,6 +12,7 @@ mod alerts;
 mod attributes;
 mod enable;
 mod errno;
+mod faults;
 mod files;
 mod flow;
 mod kill;
@@ -30,12 +31,13 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 13] = [
+const SUITES: [Named; 14] = [
     ("abi", abi::run),
     ("admins", admins::run),
     ("alerts", alerts::run),
     ("attributes", attributes::run),
     ("enable", enable::run),
+    ("faults", faults::run),
     ("files", files::run),
     ("flow", flow::run),
     ("kill", kill::run),
