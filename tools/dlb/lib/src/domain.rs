@@ -111,6 +111,11 @@ impl Domain {
         }
     }
 
+    /// The domain's directory in configfs.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
     /// A load-balanced queue.
     ///
     /// # Errors
