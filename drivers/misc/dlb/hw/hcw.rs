@@ -19,7 +19,6 @@
 /// What an HCW asks for: the low half of its last byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-#[allow(dead_code)]
 pub enum Command {
     /// Nothing; fills a line.
     Noop = 0,
@@ -47,7 +46,6 @@ pub enum Command {
 
 impl Command {
     /// The command with this code; [`None`] for the codes the device refuses.
-    #[allow(dead_code)]
     pub const fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::Noop,
@@ -69,7 +67,6 @@ impl Command {
 /// How a queue hands out an element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-#[allow(dead_code)]
 pub enum SchedType {
     /// Elements with the same lock ID are at one port at a time, in order.
     Atomic = 0,
@@ -83,7 +80,6 @@ pub enum SchedType {
 
 impl SchedType {
     /// The type with this code; codes are two bits wide.
-    #[allow(dead_code)]
     pub const fn from_code(code: u8) -> Self {
         match code & 3 {
             0 => Self::Atomic,
@@ -132,13 +128,11 @@ macro_rules! fields {
     ($word:ident: $($(#[$meta:meta])* $get:ident $set:ident $field:ident $type:ty;)*) => {
         $(
             $(#[$meta])*
-            #[allow(dead_code)]
             pub const fn $get(self) -> $type {
                 get(self.$word, $field) as $type
             }
 
             $(#[$meta])*
-            #[allow(dead_code)]
             pub const fn $set(mut self, value: $type) -> Self {
                 self.$word = put(self.$word, $field, value as u64);
                 self
@@ -149,7 +143,6 @@ macro_rules! fields {
 
 impl Hcw {
     /// Bytes of one HCW.
-    #[allow(dead_code)]
     pub const SIZE: usize = 16;
     /// Fills a line.
     pub const NOOP: Self = Self {
@@ -182,31 +175,26 @@ impl Hcw {
     }
 
     /// The low four bits of the last byte.
-    #[allow(dead_code)]
     pub const fn command_code(self) -> u8 {
         get(self.control, COMMAND) as u8
     }
 
     /// Whether the HCW returns tokens. ARM has the same bit and returns none.
-    #[allow(dead_code)]
     pub const fn cq_token(self) -> bool {
         self.control & (1 << 56) != 0
     }
 
     /// Whether the HCW completes an element.
-    #[allow(dead_code)]
     pub const fn qe_comp(self) -> bool {
         self.control & (1 << 57) != 0
     }
 
     /// Whether the HCW is a fragment.
-    #[allow(dead_code)]
     pub const fn qe_frag(self) -> bool {
         self.control & (1 << 58) != 0
     }
 
     /// Whether the HCW carries an element.
-    #[allow(dead_code)]
     pub const fn qe_valid(self) -> bool {
         self.control & (1 << 59) != 0
     }
@@ -229,7 +217,6 @@ impl Hcw {
     }
 
     /// The HCW as it goes to the device.
-    #[allow(dead_code)]
     pub const fn to_words(self) -> [u64; 2] {
         [self.data.to_le(), self.control.to_le()]
     }
@@ -238,7 +225,6 @@ impl Hcw {
 /// An entry of a consumer queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C, align(16))]
-#[allow(dead_code)]
 pub struct CqEntry {
     /// Bytes 0 to 7.
     pub data: u64,
@@ -269,20 +255,17 @@ impl CqEntry {
     }
 
     /// A directed entry's bytes 10 and 11: the sender's lock ID.
-    #[allow(dead_code)]
     pub const fn directed_tag(self) -> u16 {
         (self.state >> 16) as u16
     }
 
     /// Sets a directed entry's bytes 10 and 11.
-    #[allow(dead_code)]
     pub const fn with_directed_tag(mut self, tag: u16) -> Self {
         self.state = (self.state & !(0xffff << 16)) | ((tag as u64) << 16);
         self
     }
 
     /// The entry as the device writes it.
-    #[allow(dead_code)]
     pub const fn to_bytes(self) -> [u8; 16] {
         (((self.state as u128) << 64) | self.data as u128).to_le_bytes()
     }

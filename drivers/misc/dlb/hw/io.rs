@@ -23,6 +23,16 @@ pub enum Bar {
     Func,
 }
 
+/// Offset in the function BAR of a port's producer page, in the window that both existing drivers
+/// and all models serve.
+pub const fn pp_offset(port: Port) -> u32 {
+    let (base, port) = match port {
+        Port::Dir(port) => (0x200_0000, port),
+        Port::Ldb(port) => (0x210_0000, port),
+    };
+    base | (port as u32) << 12
+}
+
 /// How the hardware is reached.
 ///
 /// An access must be in order with those before it on the same device, as `readl()` and `writel()`
@@ -96,6 +106,16 @@ impl<'a> Io<'a> {
     pub fn update<R: Register>(&self, loc: Loc<R>, change: impl FnOnce(Set<R>) -> Set<R>) {
         let value = self.read(loc);
         self.write(loc, change(Set(value)));
+    }
+
+    /// Reads a register of write-1-to-clear bits and clears what was set.
+    #[inline]
+    pub fn take<R: Register>(&self, loc: Loc<R>) -> u32 {
+        let value = self.read(loc);
+        if value.bits() != 0 {
+            self.write(loc, value);
+        }
+        value.bits()
     }
 
     fn read_raw(&self, bar: Bar, offset: u32) -> u32 {

@@ -14,14 +14,46 @@
 //! inside the device), *tokens* (occupied CQ entries) and elements *in flight* (received and not
 //! completed), whose order the *history list* keeps.
 
-pub mod hcw;
-pub mod io;
-pub mod regs;
+// The register map, the element layout and the statistics are whole, whatever the module uses.
+#![allow(dead_code)]
 
+pub mod domain;
+pub mod error;
+mod hal;
+pub mod hcw;
+pub mod init;
+pub mod io;
+pub mod irq;
+pub mod links;
+pub mod mbox;
+pub mod regs;
+mod reset;
+pub mod resources;
+pub mod stats;
+mod vf;
+
+pub use domain::DirPortArgs;
+pub use domain::DirQueueArgs;
+pub use domain::DomainArgs;
+pub use domain::LdbPortArgs;
+pub use domain::LdbQueueArgs;
+pub use domain::Route;
+pub use error::Error;
+pub use error::Result;
+pub use hal::Limits;
 pub use hcw::Hcw;
+pub use init::Settings;
+pub use init::Watchdog;
+pub use io::pp_offset;
 pub use io::Bar;
 pub use io::Csr;
 pub use io::Io;
+pub use resources::Func;
+pub use resources::Pf;
+pub use resources::PortId;
+pub use resources::PortOwner;
+pub use resources::Resources;
+pub use stats::Xstat;
 
 /// The version of the device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,13 +73,3 @@ pub enum Port {
     /// A directed port.
     Dir(u8),
 }
-
-/// What can go wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Error {
-    /// The device does not answer any more.
-    Gone,
-}
-
-/// The result of an operation.
-pub type Result<T = ()> = core::result::Result<T, Error>;

@@ -44,7 +44,7 @@ use core::marker::PhantomData;
 
 /// The unit of the hardware a register belongs to, or the view of the function BAR.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[allow(missing_docs, dead_code)]
+#[allow(missing_docs)]
 pub enum Unit {
     Iosf,
     Sys,
@@ -79,7 +79,6 @@ pub struct Dim {
 
 impl Dim {
     /// Number of elements on `version`.
-    #[allow(dead_code)]
     pub const fn count(&self, version: Version) -> u32 {
         match version {
             Version::V2 => self.v2,
@@ -93,7 +92,6 @@ pub type Bits = (u32, u32);
 
 /// A field of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(dead_code)]
 pub struct FieldInfo {
     /// Name, in lower case.
     pub name: &'static str,
@@ -105,7 +103,6 @@ pub struct FieldInfo {
 
 impl FieldInfo {
     /// Bits on `version`.
-    #[allow(dead_code)]
     pub const fn bits(&self, version: Version) -> Option<Bits> {
         match version {
             Version::V2 => self.v2,
@@ -116,7 +113,6 @@ impl FieldInfo {
 
 /// Everything that is declared about a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(dead_code)]
 pub struct RegInfo {
     /// The vendor's name.
     pub name: &'static str,
@@ -146,7 +142,6 @@ impl RegInfo {
     }
 
     /// The bits that are declared on `version`.
-    #[allow(dead_code)]
     pub fn mask(&self, version: Version) -> u32 {
         self.fields.iter().fold(0, |mask, field| {
             mask | field.bits(version).map_or(0, |(hi, lo)| bit_mask(hi, lo))
@@ -239,7 +234,6 @@ macro_rules! register {
         )*
     ) => {
         /// Every register of this unit.
-        #[allow(dead_code)]
         pub const TABLE: &[RegInfo] = &[$(<$name as Register>::INFO),*];
 
         $(
@@ -279,7 +273,6 @@ macro_rules! register {
 
             register!(@place $name $([$count])*);
 
-            #[allow(dead_code)]
             impl $name {
                 /// Begins a value with all bits 0.
                 #[inline]
@@ -296,7 +289,6 @@ macro_rules! register {
                 register!(@getters $($body)*);
             }
 
-            #[allow(dead_code)]
             impl Set<$name> {
                 register!(@setters $name $($body)*);
             }
@@ -311,11 +303,10 @@ macro_rules! register {
     (@last $first:tt) => { $first };
 
     (@place $name:ident) => {
-        #[allow(missing_docs, dead_code)]
+        #[allow(missing_docs)]
         pub const $name: Loc<$name> = Loc::new(0, 0);
     };
     (@place $name:ident [$a:tt]) => {
-        #[allow(dead_code)]
         impl $name {
             /// The place of element `i`.
             #[inline]
@@ -325,7 +316,6 @@ macro_rules! register {
         }
     };
     (@place $name:ident [$a:tt] [$b:tt]) => {
-        #[allow(dead_code)]
         impl $name {
             /// The place of element `j` of array `i`.
             #[inline]
@@ -443,7 +433,6 @@ pub mod ro;
 pub mod sys;
 
 /// Every register of both versions, by unit.
-#[allow(dead_code)]
 pub const ALL: &[&[RegInfo]] = &[
     iosf::TABLE,
     sys::TABLE,

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Power-up, readiness, initialisation after a reset, and the settings of the whole device.
+//!
+//! Settings are kept here so that they survive a function-level reset and can be changed while
+//! the device sleeps: a setter takes the hardware as an option, and [`Pf::init_device`] applies
+//! everything that differs from what the hardware has after a reset.
+
+use super::error::Error;
+use super::error::Feature;
+use super::error::InUse;
+use super::error::Param;
+use super::error::Result;
+use super::error::Wait;
+use super::io::Csr;
+use super::io::Io;
+use super::regs::aqed::*;
+use super::regs::atm::*;
+use super::regs::chp::*;
+use super::regs::cm::*;
+use super::regs::dp::*;
+use super::regs::lsp::*;
+use super::regs::nalb::*;
+use super::regs::ro::*;
+use super::regs::sys::*;
+use super::regs::Register;
+use super::resources::*;
+use super::Version;
+
+/// How often readiness is looked at, and how long to wait in between: two seconds in all. At
+/// least one second must be allowed.
+const READY_POLLS: u32 = 2000;
+const READY_POLL_US: u32 = 1000;
+
+/// `CM_CFG_PM_STATUS.pmsm` of a device that is on.
+const PMSM_ON: u32 = 1;
+
+/// Scheduling decisions per second: code 3 is 200 million, as fast as the device should go.
+const SCH_RATE_LIMIT: u32 = 3;
+
+/// When a CQ whose consumer does not react is reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub enum Watchdog {
+    /// After about 10 seconds.
+    #[default]
+    S10 = 0,
+    /// Never.
+    Off,
+    /// After about 1 second.
+    S1,
+    /// After about 40 seconds.
+    S40,
+}
+
+impl Watchdog {
+    /// The threshold and the sample interval: the time is the number of ports * threshold *
+    /// (interval + 1) / 100 MHz.
+    const fn timing(self) -> Option<(u32, u32)> {
+        match self {
+            Self::Off => None,
+            Self::S1 => Some((24, 0xffff)),
+            Self::S10 => Some((30, 0x7ffff)),
+            Self::S40 => Some((30, 0x1f_ffff)),
+        }
+    }
+}
+
+/// A percentage that leaves the hardware's default alone.
+pub const HARDWARE_DEFAULT: u8 = 101;
+
+/// Settings of the whole device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Watchdog of consumer queues.
+    pub watchdog: Watchdog,
+    /// One entry per 64-byte line in all consumer queues.
+    pub sparse_cq: bool,
+    /// Ingress errors raise alarms.
+    pub ingress_alarms: bool,
+    /// How often a low-priority element is preferred, in percent; above 100: hardware default.
+    pub qe_starvation_pct: u8,
+    /// How often a low-priority link is preferred, in percent; above 100: hardware default.
+    pub qid_starvation_pct: u8,
+    /// DLB 2.5: n + 1 schedules in a row from one link of a port.
+    pub wrr_weight: u8,
+    /// Bandwidth reserved for each class of service, in percent.
+    pub cos_bandwidth: [u8; NUM_COS],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            watchdog: Watchdog::S10,
+            sparse_cq: true,
+            ingress_alarms: true,
+            qe_starvation_pct: 1,
+            qid_starvation_pct: 0,
+            wrr_weight: 0,
+            cos_bandwidth: [25; NUM_COS],
+        }
+    }
+}
+
+/// The arbiter weights of a starvation-avoidance percentage, for the four priority bins.
+///
+/// Weights are thresholds of an 8-bit random number: a bin is preferred when the number lies above
+/// the weight of the bin before it. The eight levels of the calculation are four bins in hardware.
+fn arbiter_weights(percent: u8) -> [u32; 4] {
+    let step = match u32::from(percent) * 32 / 100 {
+        0 if percent != 0 => 1,
+        step => step,
+    };
+    [6u32, 4, 2, 0].map(|n| 255u32.saturating_sub(n.saturating_mul(step)))
+}
+
+impl Pf {
+    /// Switches the core of the device on. This must come before every other access.
+    pub fn power_on(csr: &dyn Csr, version: Version) {
+        let io = Io::new(csr, version);
+        io.update(CM_CFG_PM_PMCSR_DISABLE, |r| r.disable(0));
+    }
+
+    /// Waits until the device is ready, for two seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Gone`] if the device does not answer.
+    /// - [`Error::Timeout`] if it does not become ready.
+    pub fn wait_ready(csr: &dyn Csr, version: Version) -> Result {
+        let io = Io::new(csr, version);
+        let mut gone = false;
+        for _ in 0..READY_POLLS {
+            let pm = io.read(CM_CFG_PM_STATUS);
+            let idle = io.read(CM_CFG_DIAGNOSTIC_IDLE_STATUS);
+            gone = pm.bits() == u32::MAX && idle.bits() == u32::MAX;
+            if !gone && pm.pmsm() == PMSM_ON && idle.dlb_func_idle() == 1 {
+                return Ok(());
+            }
+            csr.delay_us(READY_POLL_US);
+        }
+        Err(match gone {
+            true => Error::Gone,
+            false => Error::Timeout(Wait::Ready),
+        })
+    }
+
+    /// Initialises the device after a reset and applies all settings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if the device does not answer.
+    pub fn init_device(&mut self, csr: &dyn Csr) -> Result {
+        let io = Io::new(csr, self.version);
+        self.apply_ingress_alarms(&io);
+        // All CQs share vector 1. The register is written whole.
+        io.write(SYS_MSIX_MODE, SYS_MSIX_MODE::zeroed().mode(1));
+        self.apply_watchdog(&io);
+        self.apply_cq_layout(&io);
+        self.apply_qe_weights(&io);
+        self.apply_qid_weights(&io);
+        io.update(SYS_WRITE_BUFFER_CTL, |r| r.sch_rate_limit(SCH_RATE_LIMIT));
+        if self.settings.wrr_weight != 0 {
+            self.apply_wrr_weight(&io);
+        }
+        if self.settings.cos_bandwidth != Settings::default().cos_bandwidth {
+            self.apply_cos_bandwidth(&io);
+        }
+        if self.sn_groups.iter().any(|group| group.mode != 0) {
+            self.apply_sn_modes(&io);
+        }
+        io.flush()
+    }
+
+    /// Forgets every domain without touching the hardware, which a reset has made blank. What was
+    /// assigned to VFs stays theirs, and settings stay.
+    pub fn forget(&mut self) {
+        self.broken = false;
+        for d in 0..num(MAX_DOMAINS) {
+            self.release_domain(d);
+        }
+        for group in &mut self.sn_groups {
+            group.used = 0;
+        }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sequence numbers per queue of a group.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there is no such group.
+    pub fn sequence_numbers(&self, group: u32) -> Result<u32> {
+        self.sn_group(group).map(|group| group.per_queue())
+    }
+
+    /// Sequence-number slots of a group that queues own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there is no such group.
+    pub fn sequence_numbers_in_use(&self, group: u32) -> Result<u32> {
+        self.sn_group(group).map(|group| group.used.count_ones())
+    }
+
+    fn sn_group(&self, group: u32) -> Result<&SnGroup> {
+        self.sn_groups.get(group as usize).ok_or(Error::Invalid {
+            what: Param::SnGroup,
+            value: group.into(),
+        })
+    }
+
+    /// Sets how many sequence numbers each ordered queue of a group has.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Invalid`] unless the number is 64, 128, 256, 512 or 1024.
+    /// - [`Error::Busy`] while a domain or a VF has slots of the group.
+    pub fn set_sequence_numbers(
+        &mut self,
+        csr: Option<&dyn Csr>,
+        group: u32,
+        per_queue: u32,
+    ) -> Result {
+        let mode = match per_queue {
+            64 => 0,
+            128 => 1,
+            256 => 2,
+            512 => 3,
+            1024 => 4,
+            _ => {
+                return Err(Error::Invalid {
+                    what: Param::SequenceNumbers,
+                    value: per_queue.into(),
+                })
+            }
+        };
+        if self.sn_group(group)?.mode == mode {
+            return Ok(());
+        }
+        let index = group as usize;
+        let taken = |slots: &[u8; NUM_SN_GROUPS]| slots.get(index).is_some_and(|n| *n != 0);
+        if self
+            .domains
+            .iter()
+            .any(|d| d.configured && taken(&d.sn_slots))
+            || self.vfs.iter().any(|vf| taken(&vf.sn_slots))
+        {
+            return Err(Error::Busy(InUse::SnGroup));
+        }
+        if let Some(group) = self.sn_groups.get_mut(index) {
+            group.mode = mode;
+        }
+        if let Some(csr) = csr {
+            let io = Io::new(csr, self.version);
+            self.apply_sn_modes(&io);
+            io.flush()?;
+        }
+        Ok(())
+    }
+
+    fn apply_sn_modes(&self, io: &Io<'_>) {
+        let [group0, group1] = &self.sn_groups;
+        io.write(
+            RO_GRP_SN_MODE,
+            RO_GRP_SN_MODE::zeroed()
+                .sn_mode_0(group0.mode.into())
+                .sn_mode_1(group1.mode.into()),
+        );
+    }
+
+    /// Reserves a share of the scheduler for the ports of a class of service.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if there is no such class or the shares would exceed 100 percent.
+    pub fn set_cos_bandwidth(&mut self, csr: Option<&dyn Csr>, cos: u32, percent: u32) -> Result {
+        let mut shares = self.settings.cos_bandwidth;
+        let share = shares.get_mut(cos as usize).ok_or(Error::Invalid {
+            what: Param::Cos,
+            value: cos.into(),
+        })?;
+        let invalid = Error::Invalid {
+            what: Param::CosBandwidth,
+            value: percent.into(),
+        };
+        *share = u8::try_from(percent).map_err(|_| invalid)?;
+        if shares
+            .iter()
+            .fold(0u32, |sum, n| sum.saturating_add((*n).into()))
+            > 100
+        {
+            return Err(invalid);
+        }
+        self.settings.cos_bandwidth = shares;
+        if let Some(csr) = csr {
+            let io = Io::new(csr, self.version);
+            self.apply_cos_bandwidth(&io);
+            io.flush()?;
+        }
+        Ok(())
+    }
+
+    fn apply_cos_bandwidth(&self, io: &Io<'_>) {
+        for (cos, percent) in (0u32..).zip(self.settings.cos_bandwidth) {
+            let range = u32::from(percent) * 256 / 100;
+            io.update(LSP_CFG_SHDW_RANGE_COS::at(cos), |r| r.bw_range(range));
+        }
+        io.write(LSP_CFG_SHDW_CTRL, LSP_CFG_SHDW_CTRL::zeroed().transfer(1));
+    }
+
+    /// Sets when a CQ whose consumer does not react is reported.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if the device does not answer.
+    pub fn set_watchdog(&mut self, csr: Option<&dyn Csr>, watchdog: Watchdog) -> Result {
+        self.settings.watchdog = watchdog;
+        let Some(csr) = csr else {
+            return Ok(());
+        };
+        let io = Io::new(csr, self.version);
+        self.apply_watchdog(&io);
+        let on = watchdog != Watchdog::Off;
+        for (p, port) in (0u32..).zip(&self.ldb_ports) {
+            if port.configured && port.interrupt {
+                self.set_ldb_watchdog(&io, p, on);
+            }
+        }
+        for (p, pair) in (0u32..).zip(self.dir_pairs()) {
+            if pair.port && pair.interrupt {
+                self.set_dir_watchdog(&io, p, on);
+            }
+        }
+        io.flush()
+    }
+
+    fn apply_watchdog(&self, io: &Io<'_>) {
+        let Some((threshold, interval)) = self.settings.watchdog.timing() else {
+            // Off after a reset; nothing samples without the enable bits of the CQs either.
+            return;
+        };
+        io.write(
+            CHP_CFG_DIR_WD_THRESHOLD,
+            CHP_CFG_DIR_WD_THRESHOLD::zeroed().wd_threshold(threshold),
+        );
+        io.write(
+            CHP_CFG_LDB_WD_THRESHOLD,
+            CHP_CFG_LDB_WD_THRESHOLD::zeroed().wd_threshold(threshold),
+        );
+        io.write(
+            CHP_CFG_DIR_WD_ENB_INTERVAL,
+            CHP_CFG_DIR_WD_ENB_INTERVAL::zeroed()
+                .sample_interval(interval)
+                .enb(1),
+        );
+        io.write(
+            CHP_CFG_LDB_WD_ENB_INTERVAL,
+            CHP_CFG_LDB_WD_ENB_INTERVAL::zeroed()
+                .sample_interval(interval)
+                .enb(1),
+        );
+    }
+
+    /// Switches the watchdog of an LDB CQ.
+    pub(super) fn set_ldb_watchdog(&self, io: &Io<'_>, p: u32, on: bool) {
+        io.write(
+            CHP_LDB_CQ_WD_ENB::at(p),
+            CHP_LDB_CQ_WD_ENB::zeroed().wd_enable(on.into()),
+        );
+        if on {
+            let bit = 1u32 << (p & 31);
+            match p >> 5 {
+                0 => io.write(
+                    CHP_CFG_LDB_WD_DISABLE0,
+                    CHP_CFG_LDB_WD_DISABLE0::zeroed().wd_disable(bit),
+                ),
+                _ => io.write(
+                    CHP_CFG_LDB_WD_DISABLE1,
+                    CHP_CFG_LDB_WD_DISABLE1::zeroed().wd_disable(bit),
+                ),
+            }
+        }
+    }
+
+    /// Switches the watchdog of a DIR CQ.
+    pub(super) fn set_dir_watchdog(&self, io: &Io<'_>, p: u32, on: bool) {
+        io.write(
+            CHP_DIR_CQ_WD_ENB::at(p),
+            CHP_DIR_CQ_WD_ENB::zeroed().wd_enable(on.into()),
+        );
+        if on {
+            let bit = 1u32 << (p & 31);
+            match p >> 5 {
+                0 => io.write(
+                    CHP_CFG_DIR_WD_DISABLE0,
+                    CHP_CFG_DIR_WD_DISABLE0::zeroed().wd_disable(bit),
+                ),
+                1 => io.write(
+                    CHP_CFG_DIR_WD_DISABLE1,
+                    CHP_CFG_DIR_WD_DISABLE1::zeroed().wd_disable(bit),
+                ),
+                _ => self.hal().enable_dir_watchdog_2(io, bit),
+            }
+        }
+    }
+
+    /// Chooses between one entry per 64-byte line and four.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] while there are domains: their consumer queues have one layout already.
+    pub fn set_cq_layout(&mut self, csr: Option<&dyn Csr>, sparse: bool) -> Result {
+        if self.settings.sparse_cq == sparse {
+            return Ok(());
+        }
+        if self.domains.iter().any(|d| d.configured) {
+            return Err(Error::Busy(InUse::Domains));
+        }
+        self.settings.sparse_cq = sparse;
+        if let Some(csr) = csr {
+            let io = Io::new(csr, self.version);
+            self.apply_cq_layout(&io);
+            io.flush()?;
+        }
+        Ok(())
+    }
+
+    fn apply_cq_layout(&self, io: &Io<'_>) {
+        let sparse = self.settings.sparse_cq.into();
+        io.update(CHP_CFG_CHP_CSR_CTRL, |r| {
+            r.cfg_64bytes_qe_ldb_cq_mode(sparse)
+                .cfg_64bytes_qe_dir_cq_mode(sparse)
+        });
+    }
+
+    /// Sets how often elements and links of low priority are preferred, in percent. Above 100 the
+    /// hardware's default stays until the next reset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if the device does not answer.
+    pub fn set_starvation_avoidance(
+        &mut self,
+        csr: Option<&dyn Csr>,
+        qe_percent: u32,
+        qid_percent: u32,
+    ) -> Result {
+        let clamp = |percent: u32| percent.min(HARDWARE_DEFAULT.into()) as u8;
+        self.settings.qe_starvation_pct = clamp(qe_percent);
+        self.settings.qid_starvation_pct = clamp(qid_percent);
+        let Some(csr) = csr else {
+            return Ok(());
+        };
+        let io = Io::new(csr, self.version);
+        self.apply_qe_weights(&io);
+        self.apply_qid_weights(&io);
+        io.flush()
+    }
+
+    fn apply_qe_weights(&self, io: &Io<'_>) {
+        if self.settings.qe_starvation_pct >= HARDWARE_DEFAULT {
+            return;
+        }
+        let [w0, w1, w2, w3] = arbiter_weights(self.settings.qe_starvation_pct);
+        macro_rules! bins {
+            ($reg:ident, $f0:ident, $f1:ident, $f2:ident, $f3:ident) => {
+                io.write($reg, $reg::zeroed().$f0(w0).$f1(w1).$f2(w2).$f3(w3))
+            };
+        }
+        bins!(ATM_CFG_ARB_WEIGHTS_RDY_BIN, bin0, bin1, bin2, bin3);
+        bins!(NALB_CFG_ARB_WEIGHTS_TQPRI_NALB_0, pri0, pri1, pri2, pri3);
+        bins!(NALB_CFG_ARB_WEIGHTS_TQPRI_REPLAY_0, pri0, pri1, pri2, pri3);
+        bins!(DP_CFG_ARB_WEIGHTS_TQPRI_REPLAY_0, pri0, pri1, pri2, pri3);
+        bins!(DP_CFG_ARB_WEIGHTS_TQPRI_DIR_0, pri0, pri1, pri2, pri3);
+        bins!(NALB_CFG_ARB_WEIGHTS_TQPRI_ATQ_0, pri0, pri1, pri2, pri3);
+        bins!(ATM_CFG_ARB_WEIGHTS_SCHED_BIN, bin0, bin1, bin2, bin3);
+        bins!(AQED_CFG_ARB_WEIGHTS_TQPRI_ATM_0, pri0, pri1, pri2, pri3);
+    }
+
+    fn apply_qid_weights(&self, io: &Io<'_>) {
+        if self.settings.qid_starvation_pct >= HARDWARE_DEFAULT {
+            return;
+        }
+        let [w0, w1, w2, w3] = arbiter_weights(self.settings.qid_starvation_pct);
+        io.write(
+            LSP_CFG_ARB_WEIGHT_LDB_QID_0,
+            LSP_CFG_ARB_WEIGHT_LDB_QID_0::zeroed()
+                .pri0_weight(w0)
+                .pri1_weight(w1)
+                .pri2_weight(w2)
+                .pri3_weight(w3),
+        );
+        io.write(
+            LSP_CFG_ARB_WEIGHT_ATM_NALB_QID_0,
+            LSP_CFG_ARB_WEIGHT_ATM_NALB_QID_0::zeroed()
+                .pri0_weight(w0)
+                .pri1_weight(w1)
+                .pri2_weight(w2)
+                .pri3_weight(w3),
+        );
+    }
+
+    /// Sets how many schedules in a row, less one, a port takes from one link.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Unsupported`] on DLB 2.0, where the bits are reserved.
+    /// - [`Error::Invalid`] above 7.
+    pub fn set_wrr_weight(&mut self, csr: Option<&dyn Csr>, weight: u32) -> Result {
+        if !self.limits().cq_weight {
+            return Err(Error::Unsupported(Feature::WrrWeight));
+        }
+        self.settings.wrr_weight = match u8::try_from(weight) {
+            Ok(weight @ 0..=7) => weight,
+            _ => {
+                return Err(Error::Invalid {
+                    what: Param::WrrWeight,
+                    value: weight.into(),
+                })
+            }
+        };
+        if let Some(csr) = csr {
+            let io = Io::new(csr, self.version);
+            self.apply_wrr_weight(&io);
+            io.flush()?;
+        }
+        Ok(())
+    }
+
+    fn apply_wrr_weight(&self, io: &Io<'_>) {
+        let weight = self.settings.wrr_weight.into();
+        io.update(LSP_CFG_LSP_CSR_CONTROL, |r| r.ldb_wrr_count_base(weight));
+    }
+
+    /// Switches the alarms of ingress errors. A storm of them switches them off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if the device does not answer.
+    pub fn set_ingress_alarms(&mut self, csr: Option<&dyn Csr>, on: bool) -> Result {
+        self.settings.ingress_alarms = on;
+        let Some(csr) = csr else {
+            return Ok(());
+        };
+        let io = Io::new(csr, self.version);
+        self.apply_ingress_alarms(&io);
+        io.flush()
+    }
+
+    pub(super) fn apply_ingress_alarms(&self, io: &Io<'_>) {
+        let on = self.settings.ingress_alarms.into();
+        io.update(SYS_INGRESS_ALARM_ENBL, |r| {
+            r.illegal_hcw(on)
+                .illegal_pp(on)
+                .illegal_pasid(on)
+                .illegal_qid(on)
+                .disabled_qid(on)
+                .illegal_ldb_qid_cfg(on)
+        });
+    }
+}
