@@ -10,6 +10,7 @@ mod abi;
 mod admins;
 mod alerts;
 mod attributes;
+mod devices;
 mod enable;
 mod errno;
 mod faults;
@@ -31,11 +32,12 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 14] = [
+const SUITES: [Named; 15] = [
     ("abi", abi::run),
     ("admins", admins::run),
     ("alerts", alerts::run),
     ("attributes", attributes::run),
+    ("devices", devices::run),
     ("enable", enable::run),
     ("faults", faults::run),
     ("files", files::run),
