@@ -23,6 +23,7 @@ mod module;
 mod port;
 mod proc;
 mod race;
+mod sysfs;
 mod tree;
 mod unbind;
 mod wait;
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 15] = [
+const SUITES: [Named; 16] = [
     ("abi", abi::run),
     ("admins", admins::run),
     ("alerts", alerts::run),
@@ -46,6 +47,7 @@ const SUITES: [Named; 15] = [
     ("limits", limits::run),
     ("module", module::run),
     ("race", race::run),
+    ("sysfs", sysfs::run),
     ("unbind", unbind::run),
     ("wait", wait::run),
 ];
