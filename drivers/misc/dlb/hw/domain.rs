@@ -209,7 +209,7 @@ impl Pf {
         fits(Resource::LdbPorts, asked, free.ldb_ports())?;
         if args.cos_strict {
             for (cos, (asked, free)) in
-                (0u8..).zip(args.cos_ldb_ports.iter().zip(&free.cos_ldb_ports))
+                (0..num(NUM_COS)).zip(args.cos_ldb_ports.iter().zip(&free.cos_ldb_ports))
             {
                 fits(Resource::CosLdbPorts(cos), *asked, *free)?;
             }
@@ -233,7 +233,9 @@ impl Pf {
             args.hist_list_entries,
             free.max_ctg_hl_entries,
         )?;
-        for (group, (asked, free)) in (0u8..).zip(args.sn_slots.iter().zip(&free.sn_slots)) {
+        for (group, (asked, free)) in
+            (0..num(NUM_SN_GROUPS)).zip(args.sn_slots.iter().zip(&free.sn_slots))
+        {
             fits(Resource::SnSlots(group), *asked, *free)?;
         }
         Ok(())
@@ -286,7 +288,7 @@ impl Pf {
         for queue in free.take(args.ldb_queues as usize) {
             queue.domain = Maybe::some(d);
         }
-        for (cos, n) in (0u8..).zip(args.cos_ldb_ports) {
+        for (cos, n) in (0..num(NUM_COS)).zip(args.cos_ldb_ports) {
             self.attach_ldb_ports(d, owner, n, Some(cos), args.cos_strict);
         }
         self.attach_ldb_ports(d, owner, args.ldb_ports, None, false);
@@ -308,7 +310,7 @@ impl Pf {
         for _ in 0..n {
             let free = |p: &LdbPort| p.owner == owner && p.domain.is_none();
             if let Some(port) = self
-                .next_port(cos, strict, free)
+                .next_port(cos, strict, &free)
                 .and_then(|p| self.ldb_ports.get_mut(p as usize))
             {
                 port.domain = Maybe::some(d);
@@ -323,7 +325,7 @@ impl Pf {
         }
         let domain = self.domain(d)?;
         let allotted = domain.sn_slots.iter().zip(&domain.sn_used);
-        (0u8..)
+        (0..num(NUM_SN_GROUPS))
             .zip(self.sn_groups.iter().zip(allotted))
             .find(|(_, (group, (slots, used)))| {
                 group.per_queue() == sequence_numbers && used < slots
@@ -602,7 +604,7 @@ impl Pf {
         }
         let free = |p: &LdbPort| p.domain.is(d) && !p.configured;
         let p = self
-            .next_port(cos, args.cos_strict, free)
+            .next_port(cos, args.cos_strict, &free)
             .ok_or(Error::NoSpace {
                 what: match cos {
                     Some(cos) if args.cos_strict => Resource::CosLdbPorts(cos),

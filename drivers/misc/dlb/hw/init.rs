@@ -306,7 +306,7 @@ impl Pf {
     }
 
     fn apply_cos_bandwidth(&self, io: &Io<'_>) {
-        for (cos, percent) in (0u32..).zip(self.settings.cos_bandwidth) {
+        for (cos, percent) in (0..NUM_COS as u32).zip(self.settings.cos_bandwidth) {
             let range = u32::from(percent) * 256 / 100;
             io.update(LSP_CFG_SHDW_RANGE_COS::at(cos), |r| r.bw_range(range));
         }
@@ -326,12 +326,12 @@ impl Pf {
         let io = Io::new(csr, self.version);
         self.apply_watchdog(&io);
         let on = watchdog != Watchdog::Off;
-        for (p, port) in (0u32..).zip(&self.ldb_ports) {
+        for (p, port) in (0..MAX_LDB_PORTS as u32).zip(&self.ldb_ports) {
             if port.configured && port.interrupt {
                 self.set_ldb_watchdog(&io, p, on);
             }
         }
-        for (p, pair) in (0u32..).zip(self.dir_pairs()) {
+        for (p, pair) in (0..MAX_DIR_PORTS as u32).zip(self.dir_pairs()) {
             if pair.port && pair.interrupt {
                 self.set_dir_watchdog(&io, p, on);
             }

@@ -480,10 +480,8 @@ impl Pf {
     /// The port, and the other ports the queue is linked to.
     fn cqs_of(&self, port: u8, q: u8) -> impl Iterator<Item = (u8, &LdbPort)> {
         let linked = move |link: &Link| link.state == LinkState::Mapped && link.queue == q;
-        self.ldb_ports
-            .iter()
-            .enumerate()
-            .map(|(i, entry)| (num(i), entry))
+        (0..num(MAX_LDB_PORTS))
+            .zip(&self.ldb_ports)
             .filter(move |(p, entry)| *p == port || entry.links.iter().any(linked))
     }
 
@@ -532,7 +530,7 @@ impl Pf {
         );
         io.flush()?;
         for (p, entry) in self.cqs_of(place.port, q) {
-            for (index, link) in (0u8..).zip(&entry.links) {
+            for (index, link) in (0..num(MAX_LINKS)).zip(&entry.links) {
                 if link.state == LinkState::Mapped && link.queue == q {
                     io.write(
                         LSP_LDB_SCHED_CTRL,
@@ -560,7 +558,7 @@ impl Pf {
             return Ok(());
         }
         let mut successors = [Link::default(); MAX_LINKS];
-        for (index, successor) in (0u8..).zip(&mut successors) {
+        for (index, successor) in (0..num(MAX_LINKS)).zip(&mut successors) {
             let place = Place { port: p, index };
             let link = self.link(place)?;
             if link.state != LinkState::UnmapInProgress {
@@ -586,7 +584,7 @@ impl Pf {
         }
         self.settle(p)?;
         self.restart_cq(io, p)?;
-        for (index, link) in (0u8..).zip(&successors) {
+        for (index, link) in (0..num(MAX_LINKS)).zip(&successors) {
             if let Some(next) = link.next.get() {
                 self.begin_map(io, Place { port: p, index }, next, link.next_priority)?;
             }
@@ -599,7 +597,7 @@ impl Pf {
     fn write_priorities(&self, io: &Io<'_>, p: u8) -> Result {
         let mut valid = 0u32;
         let mut priorities = 0u32;
-        for (index, link) in (0u32..).zip(&self.ldb_port(p)?.links) {
+        for (index, link) in (0..MAX_LINKS as u32).zip(&self.ldb_port(p)?.links) {
             if matches!(link.state, LinkState::Mapped | LinkState::UnmapInProgress) {
                 valid |= 1 << (index & 7);
                 priorities |= u32::from(link.priority & 7) << ((index & 7).wrapping_mul(3));

@@ -380,6 +380,8 @@ impl Pf {
     }
 
     /// Finds a domain of a function by the number the function knows.
+    // Not inlined, like the others below: they are used everywhere, and are large when unrolled.
+    #[inline(never)]
     pub(super) fn find_domain(&self, func: Func, id: u32) -> Result<u8> {
         let owner = Owner::of(func);
         self.domains
@@ -411,6 +413,7 @@ impl Pf {
         }
     }
 
+    #[inline(never)]
     pub(super) fn find_ldb_queue(&self, func: Func, domain: u8, id: u32) -> Result<u8> {
         self.ldb_queues
             .iter()
@@ -423,6 +426,7 @@ impl Pf {
             })
     }
 
+    #[inline(never)]
     pub(super) fn find_ldb_port(&self, func: Func, domain: u8, id: u32) -> Result<u8> {
         self.ldb_ports
             .iter()
@@ -436,6 +440,7 @@ impl Pf {
     }
 
     /// Finds a pair of a domain, whatever of it exists.
+    #[inline(never)]
     fn find_dir_pair(&self, func: Func, domain: u8, id: u32) -> Option<(u8, &DirPair)> {
         self.dir_pairs()
             .iter()
@@ -496,29 +501,23 @@ impl Pf {
 
     /// The configured ports of a domain.
     pub(super) fn ports_of(&self, domain: u8) -> impl Iterator<Item = (u8, &LdbPort)> {
-        self.ldb_ports
-            .iter()
-            .enumerate()
+        (0..num(MAX_LDB_PORTS))
+            .zip(&self.ldb_ports)
             .filter(move |(_, p)| p.domain.is(domain) && p.configured)
-            .map(|(i, p)| (num(i), p))
     }
 
     /// The configured queues of a domain.
     pub(super) fn queues_of(&self, domain: u8) -> impl Iterator<Item = (u8, &LdbQueue)> {
-        self.ldb_queues
-            .iter()
-            .enumerate()
+        (0..num(MAX_LDB_QUEUES))
+            .zip(&self.ldb_queues)
             .filter(move |(_, q)| q.domain.is(domain) && q.configured)
-            .map(|(i, q)| (num(i), q))
     }
 
     /// The pairs of a domain of which at least one half is configured.
     pub(super) fn pairs_of(&self, domain: u8) -> impl Iterator<Item = (u8, &DirPair)> {
-        self.dir_pairs()
-            .iter()
-            .enumerate()
+        (0..num(MAX_DIR_PORTS))
+            .zip(self.dir_pairs())
             .filter(move |(_, p)| p.domain.is(domain) && (p.queue || p.port))
-            .map(|(i, p)| (num(i), p))
     }
 
     /// The physical port behind the number a function knows.
@@ -582,7 +581,7 @@ impl Pf {
         let mut share = Resources {
             domains: count(&self.domains, |d| d.owner == owner),
             ldb_queues: count(&self.ldb_queues, |q| q.owner == owner),
-            cos_ldb_ports: self.cos_counts(|p| p.owner == owner),
+            cos_ldb_ports: self.cos_counts(&|p| p.owner == owner),
             dir_ports: count(self.dir_pairs(), |p| p.owner == owner),
             ..self.total()
         };
@@ -620,7 +619,7 @@ impl Pf {
         Resources {
             domains: count(&self.domains, |d| d.owner == owner && !d.configured),
             ldb_queues: count(&self.ldb_queues, |q| q.owner == owner && q.domain.is_none()),
-            cos_ldb_ports: self.cos_counts(|p| p.owner == owner && p.domain.is_none()),
+            cos_ldb_ports: self.cos_counts(&|p| p.owner == owner && p.domain.is_none()),
             dir_ports: count(self.dir_pairs(), |p| p.owner == owner && p.domain.is_none()),
             ldb_credits: left(share.ldb_credits, used.ldb_credits),
             dir_credits: left(share.dir_credits, used.dir_credits),
@@ -638,7 +637,7 @@ impl Pf {
             ldb_queues: count(&self.ldb_queues, |q| {
                 q.owner == owner && !q.domain.is_none()
             }),
-            cos_ldb_ports: self.cos_counts(|p| p.owner == owner && !p.domain.is_none()),
+            cos_ldb_ports: self.cos_counts(&|p| p.owner == owner && !p.domain.is_none()),
             dir_ports: count(self.dir_pairs(), |p| {
                 p.owner == owner && !p.domain.is_none()
             }),
@@ -663,20 +662,22 @@ impl Pf {
     }
 
     /// Counts load-balanced ports by class of service.
-    fn cos_counts(&self, pred: impl Fn(&LdbPort) -> bool) -> [u32; NUM_COS] {
+    #[inline(never)]
+    fn cos_counts(&self, pred: &dyn Fn(&LdbPort) -> bool) -> [u32; NUM_COS] {
         let mut counts = [0; NUM_COS];
         for (n, ports) in counts.iter_mut().zip(self.ldb_ports.chunks(PORTS_PER_COS)) {
-            *n = count(ports, &pred);
+            *n = count(ports, pred);
         }
         counts
     }
 
     /// The next port of a class of service, in the order of [`PORT_ORDER`], that satisfies `pred`.
-    pub(super) fn next_port_of_cos(&self, cos: u8, pred: impl Fn(&LdbPort) -> bool) -> Option<u8> {
+    #[inline(never)]
+    pub(super) fn next_port_of_cos(&self, cos: u8, pred: &dyn Fn(&LdbPort) -> bool) -> Option<u8> {
         PORT_ORDER
             .iter()
             .map(|i| (cos << 4) | i)
-            .find(|p| self.ldb_port(*p).is_ok_and(&pred))
+            .find(|p| self.ldb_port(*p).is_ok_and(pred))
     }
 
     /// The next port that satisfies `pred`: of the class wanted or, unless `strict`, of one of
@@ -685,20 +686,20 @@ impl Pf {
         &self,
         cos: Option<u8>,
         strict: bool,
-        pred: impl Fn(&LdbPort) -> bool,
+        pred: &dyn Fn(&LdbPort) -> bool,
     ) -> Option<u8> {
         let first = match cos {
             Some(cos) if strict => return self.next_port_of_cos(cos & 3, pred),
             Some(cos) => cos,
             None => {
-                let counts = self.cos_counts(&pred);
+                let counts = self.cos_counts(pred);
                 let most = counts.iter().copied().max().unwrap_or(0);
                 num(counts.iter().position(|n| *n == most).unwrap_or(0))
             }
         };
         (0..NUM_COS as u8)
             .map(|i| first.wrapping_add(i) & 3)
-            .find_map(|cos| self.next_port_of_cos(cos, &pred))
+            .find_map(|cos| self.next_port_of_cos(cos, pred))
     }
 
     /// The range of the history list a function may use.
