@@ -5,7 +5,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/pm_runtime.h>
 #include <linux/scatterlist.h>
+#include <linux/workqueue.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #include <asm/special_insns.h>
@@ -73,4 +75,42 @@ void dlb_pp_line(void __iomem *to, const void *line)
 			     : "memory");
 	}
 	kernel_fpu_end();
+}
+
+void dlb_work_init(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+void dlb_work_queue(struct delayed_work *work, unsigned long delay)
+{
+	queue_delayed_work(system_dfl_wq, work, delay);
+}
+
+/* The PCI core has taken a reference before probe, for drivers without runtime PM. */
+void dlb_pm_start(struct device *dev, int delay_ms)
+{
+	pm_runtime_set_autosuspend_delay(dev, delay_ms);
+	pm_runtime_use_autosuspend(dev);
+	pm_runtime_allow(dev);
+	pm_runtime_mark_last_busy(dev);
+	pm_runtime_put_autosuspend(dev);
+}
+
+void dlb_pm_stop(struct device *dev)
+{
+	pm_runtime_get_sync(dev);
+	pm_runtime_forbid(dev);
+	pm_runtime_dont_use_autosuspend(dev);
+}
+
+int dlb_pm_get(struct device *dev)
+{
+	return pm_runtime_resume_and_get(dev);
+}
+
+void dlb_pm_put(struct device *dev)
+{
+	pm_runtime_mark_last_busy(dev);
+	pm_runtime_put_autosuspend(dev);
 }

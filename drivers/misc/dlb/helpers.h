@@ -7,6 +7,7 @@
 #define DLB_HELPERS_H
 
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct device;
 struct vm_area_struct;
@@ -15,5 +16,13 @@ void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable);
 int dlb_coherent_pfns(struct device *dev, void *cpu, dma_addr_t dma, size_t size,
 		      unsigned long *pfns, size_t num);
 void dlb_pp_line(void __iomem *to, const void *line);
+
+void dlb_work_init(struct delayed_work *work, work_func_t func);
+void dlb_work_queue(struct delayed_work *work, unsigned long delay);
+
+void dlb_pm_start(struct device *dev, int delay_ms);
+void dlb_pm_stop(struct device *dev);
+int dlb_pm_get(struct device *dev);
+void dlb_pm_put(struct device *dev);
 
 #endif

@@ -20,16 +20,9 @@ use kernel::{
         from_result,
         to_result, //
     },
-    fs::{
-        file::flags::O_NONBLOCK,
-        File, //
-    },
+    fs::file::flags::O_NONBLOCK,
     prelude::*,
-    sync::{
-        poll::PollTable,
-        Arc,
-        ArcBorrow, //
-    },
+    sync::Arc,
     types::{
         ForeignOwnable,
         ScopeGuard, //
@@ -44,6 +37,7 @@ use kernel::{
 
 use super::{
     pci::raw_dev,
+    poll::PollQueue,
     vma::{
         AddressSpace,
         Fault,
@@ -64,10 +58,7 @@ pub(crate) use kernel::bindings::{
 /// What the files of a region do.
 pub(crate) trait Operations: Send + Sync + Sized + 'static {
     /// Opens the device with this minor number.
-    fn open(minor: u32) -> Result<Arc<Self>>;
-
-    /// What mappings of this file belong to, for taking them away later.
-    fn address_space(&self) -> &AddressSpace;
+    fn open(minor: u32) -> Result<Opened<Self>>;
 
     /// The last reference to the open file goes; there are no mappings of it any more.
     fn release(&self);
@@ -78,14 +69,24 @@ pub(crate) trait Operations: Send + Sync + Sized + 'static {
     /// Writes from `from`.
     fn write(&self, from: UserSliceReader) -> Result<usize>;
 
-    /// Tells what the file is ready for, after registering for changes.
-    fn poll(&self, file: &File, table: &PollTable<'_>) -> u32;
+    /// Tells what the file is ready for (`POLLIN` and so on). Changes wake the wait queue.
+    fn ready(&self) -> u32;
 
     /// Agrees to a new mapping, which starts out empty.
     fn mmap(&self, vma: &NewMapping<'_>) -> Result;
 
     /// Fills in a page of a mapping on first access, and again after it was taken away.
     fn fault(&self, fault: &Fault<'_>) -> FaultResult;
+}
+
+/// An open file, together with what the kernel has pointers to for as long as it is open.
+pub(crate) struct Opened<T> {
+    /// The driver's own part.
+    pub(crate) file: T,
+    /// What the mappings of this file belong to, for taking them away later.
+    pub(crate) space: Arc<AddressSpace>,
+    /// Where `poll` waits.
+    pub(crate) queue: Arc<PollQueue>,
 }
 
 /// A range of device numbers whose files are served by `T`, with a class for the devices.
@@ -210,22 +211,23 @@ impl<T: Operations> Region<T> {
     ///
     /// # Safety
     ///
-    /// `file` must have been opened by [`Self::open`] and not been released yet.
-    unsafe fn opened<'a>(file: *mut bindings::file) -> ArcBorrow<'a, T> {
-        // SAFETY: `open` has put an `Arc<T>` there, and `release` takes it back.
-        unsafe { Arc::<T>::borrow((*file).private_data) }
+    /// `file` must have been opened by [`Self::open`], and not be released for the lifetime of the
+    /// result.
+    unsafe fn opened<'a>(file: *mut bindings::file) -> &'a Opened<T> {
+        // SAFETY: `open` has put a box there, and `release` takes it back.
+        unsafe { KBox::<Opened<T>>::borrow((*file).private_data) }
     }
 
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The VFS calls this with a valid inode, of a device in our region.
         let minor = unsafe { (*inode).i_rdev } & bindings::MINORMASK;
         from_result(|| {
-            let open = T::open(minor)?;
-            // SAFETY: The VFS calls this with a new file, whose private data is ours. The address
-            // space outlives the file because the open file, which is dropped in `release`, keeps
-            // it: no mapping is left then, and the VFS does not look at it any more.
+            let open = KBox::new(T::open(minor)?, GFP_KERNEL)?;
+            // SAFETY: The VFS calls this with a new file, whose private data is ours. The box keeps
+            // the address space until `release`: no mapping of the file is left then, and the VFS
+            // does not look at the address space any more.
             unsafe {
-                (*file).f_mapping = open.address_space().as_ptr();
+                (*file).f_mapping = open.space.as_ptr();
                 (*file).private_data = open.into_foreign();
                 bindings::stream_open(inode, file);
             }
@@ -234,9 +236,9 @@ impl<T: Operations> Region<T> {
     }
 
     unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: `open` has put an `Arc<T>` there, and this is the last callback for the file.
-        let open = unsafe { Arc::<T>::from_foreign((*file).private_data) };
-        open.release();
+        // SAFETY: `open` has put a box there, and this is the last callback for the file.
+        let open = unsafe { KBox::<Opened<T>>::from_foreign((*file).private_data) };
+        open.file.release();
         0
     }
 
@@ -250,7 +252,7 @@ impl<T: Operations> Region<T> {
         let (open, flags) = unsafe { (Self::opened(file), (*file).f_flags) };
         let to = UserSlice::new(UserPtr::from_ptr(to.cast()), len).writer();
         from_result(|| {
-            let n = open.read(to, flags & O_NONBLOCK != 0)?;
+            let n = open.file.read(to, flags & O_NONBLOCK != 0)?;
             Ok(isize::try_from(n)?)
         })
     }
@@ -265,7 +267,7 @@ impl<T: Operations> Region<T> {
         let open = unsafe { Self::opened(file) };
         let from = UserSlice::new(UserPtr::from_ptr(from.cast_mut().cast()), len).reader();
         from_result(|| {
-            let n = open.write(from)?;
+            let n = open.file.write(from)?;
             Ok(isize::try_from(n)?)
         })
     }
@@ -274,15 +276,11 @@ impl<T: Operations> Region<T> {
         file: *mut bindings::file,
         table: *mut bindings::poll_table_struct,
     ) -> bindings::__poll_t {
-        // SAFETY: The VFS calls this between `open` and `release`, with a valid table or none.
-        let (open, file, table) = unsafe {
-            (
-                Self::opened(file),
-                File::from_raw_file(file),
-                PollTable::from_raw(table),
-            )
-        };
-        open.poll(file, &table)
+        // SAFETY: The VFS calls this between `open` and `release`.
+        let open = unsafe { Self::opened(file) };
+        // SAFETY: The arguments are those of the VFS, and the open file keeps the queue.
+        unsafe { open.queue.register(file, table) };
+        open.file.ready()
     }
 
     unsafe extern "C" fn mmap(
@@ -293,7 +291,7 @@ impl<T: Operations> Region<T> {
         // up and that nobody else sees yet.
         let (open, new) = unsafe { (Self::opened(file), NewMapping::from_raw(vma)) };
         from_result(|| {
-            open.mmap(&new)?;
+            open.file.mmap(&new)?;
             new.finish()?;
             // SAFETY: As above; the operations are a constant. They are called while the mapping
             // exists, which keeps the file, which keeps the module.
@@ -307,7 +305,7 @@ impl<T: Operations> Region<T> {
         // to, so its file is one of ours, and the mapping keeps it open.
         unsafe {
             let fault = Fault::from_raw(vmf);
-            Self::opened(fault.file()).fault(&fault).into_raw()
+            Self::opened(fault.file()).file.fault(&fault).into_raw()
         }
     }
 }

@@ -14,7 +14,10 @@ use kernel::{
     prelude::*, //
 };
 
-use super::pci::raw_dev;
+use super::{
+    pci::raw_dev,
+    vma::Pfn, //
+};
 
 extern "C" {
     /// Looks up the page frames of coherent memory, see `helpers.c`.
@@ -69,8 +72,8 @@ impl CqMemory {
     }
 
     /// The page frame number of a page.
-    pub(crate) fn pfn(&self, page: usize) -> Option<usize> {
-        self.pfns.get(page).copied()
+    pub(crate) fn pfn(&self, page: usize) -> Option<Pfn> {
+        self.pfns.get(page).copied().map(Pfn)
     }
 
     /// The number of pages.

@@ -8,7 +8,6 @@
 use core::{
     marker::PhantomData,
     mem::offset_of,
-    pin::Pin,
     ptr, //
 };
 use kernel::{
@@ -19,13 +18,22 @@ use kernel::{
         from_result,
         to_result, //
     },
+    new_mutex,
     pci,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
     types::Opaque, //
 };
 
-use super::mmio::Window;
+use super::{
+    mmio::Window,
+    sysfs::Groups,
+    vma::Pfn, //
+};
 
 /// How the device is reached after an error, as the PCI core reports it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,48 +83,101 @@ pub(crate) trait Driver: 'static {
     const ID_TABLE: pci::IdTable<Self::IdInfo>;
 
     /// The attribute groups of a bound device.
-    fn groups() -> *const *const bindings::attribute_group {
-        ptr::null()
-    }
+    fn groups() -> &'static Groups<Self::Data>;
 
     /// A device appeared.
     fn probe(
         dev: &pci::Device<device::Core<'_>>,
+        binding: Arc<Binding>,
         info: &Self::IdInfo,
-    ) -> Result<impl PinInit<Self::Data, Error>>;
+    ) -> Result<Self::Data>;
 
     /// The device goes.
-    fn remove(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>);
+    fn remove(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
 
     /// The machine goes down, or another kernel is about to start.
-    fn shutdown(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>);
+    fn shutdown(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
 
     /// The device is about to be reset.
-    fn reset_prepare(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>);
+    fn reset_prepare(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
 
     /// The device was reset.
-    fn reset_done(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>);
+    fn reset_done(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
 
     /// The bus reported an error.
     fn error_detected(
         dev: &pci::Device<device::Core<'_>>,
-        data: Pin<&Self::Data>,
+        data: &Self::Data,
         state: ChannelState,
     ) -> Recovery;
 
     /// The slot was reset after an error.
-    fn slot_reset(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>) -> Recovery;
+    fn slot_reset(dev: &pci::Device<device::Core<'_>>, data: &Self::Data) -> Recovery;
 
     /// The bus is back to normal operation.
-    fn error_resume(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>);
+    fn error_resume(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
 
     /// The device is about to lose its state, to save power; `system` tells the sleep of the whole
     /// machine from that of this device only.
-    fn suspend(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>, system: bool)
-        -> Result;
+    fn suspend(dev: &pci::Device<device::Core<'_>>, data: &Self::Data, system: bool) -> Result;
 
     /// The device has power again.
-    fn resume(dev: &pci::Device<device::Core<'_>>, data: Pin<&Self::Data>, system: bool) -> Result;
+    fn resume(dev: &pci::Device<device::Core<'_>>, data: &Self::Data, system: bool) -> Result;
+}
+
+/// A device, with the knowledge whether this driver is bound to it.
+///
+/// Configuration and open files outlive the device and reach it from outside of its callbacks.
+#[pin_data]
+pub(crate) struct Binding {
+    dev: ARef<pci::Device>,
+    #[pin]
+    bound: Mutex<bool>,
+}
+
+impl Binding {
+    /// Calls `f` with the device, if the driver is bound to it, and keeps it bound meanwhile.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&pci::Device<device::Bound>) -> R) -> Option<R> {
+        let bound = self.bound.lock();
+        if !*bound {
+            return None;
+        }
+        // CAST: The context is a marker without representation.
+        let dev = ptr::from_ref::<pci::Device>(&self.dev).cast::<pci::Device<device::Bound>>();
+        // SAFETY: The device is valid, as we have a reference. The driver is bound to it: `remove`
+        // and a failed `probe` clear the flag before they return, which they cannot do while the
+        // lock is held.
+        Some(f(unsafe { &*dev }))
+    }
+
+    /// The device, bound or not.
+    pub(crate) fn device(&self) -> &pci::Device {
+        &self.dev
+    }
+
+    fn unbind(&self) {
+        *self.bound.lock() = false;
+    }
+}
+
+/// What the adapter keeps per device.
+pub(crate) struct Private<T: Send + Sync + 'static> {
+    data: T,
+    binding: Arc<Binding>,
+}
+
+/// The private data of a bound device.
+///
+/// # Safety
+///
+/// `dev` must be bound to a [`Driver`] with data `D`, and stay so for the lifetime of the result.
+pub(super) unsafe fn data<'a, D: Send + Sync + 'static>(dev: *mut bindings::device) -> &'a D {
+    // SAFETY: By the requirements of this function the device is valid and bound, and what is
+    // stored there then is a `Private<D>`.
+    unsafe {
+        let dev = &*dev.cast::<device::Device<device::CoreInternal<'_>>>();
+        &dev.drvdata_borrow::<Private<D>>().get_ref().data
+    }
 }
 
 /// Registers a [`Driver`] with the PCI core, by way of [`driver::Registration`].
@@ -124,11 +185,11 @@ pub(crate) struct Adapter<T: Driver>(PhantomData<T>);
 
 // SAFETY:
 // - `bindings::pci_driver` is a C type declared as `repr(C)`,
-// - `T::Data` is what `probe` hands to `set_drvdata`,
+// - `Private<T::Data>` is what `probe` hands to `set_drvdata`,
 // - `DEVICE_DRIVER_OFFSET` is the offset of the `struct device_driver` embedded in it.
 unsafe impl<T: Driver> driver::DriverLayout for Adapter<T> {
     type DriverType = bindings::pci_driver;
-    type DriverData<'bound> = T::Data;
+    type DriverData<'bound> = Private<T::Data>;
     const DEVICE_DRIVER_OFFSET: usize = offset_of!(bindings::pci_driver, driver);
 }
 
@@ -148,7 +209,7 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
             pdrv.remove = Some(Self::remove);
             pdrv.shutdown = Some(Self::shutdown);
             pdrv.err_handler = &Self::ERROR_HANDLERS;
-            pdrv.dev_groups = T::groups().cast_mut();
+            pdrv.dev_groups = T::groups().as_ptr().cast_mut();
             pdrv.driver.pm = &Self::PM_OPS;
         }
         // SAFETY: `pdrv` is complete, and stays in place until `unregister` by the requirements of
@@ -197,7 +258,7 @@ impl<T: Driver> Adapter<T> {
     /// caller must keep it from being unbound.
     unsafe fn with<R>(
         pdev: *mut bindings::pci_dev,
-        f: impl FnOnce(&pci::Device<device::Core<'_>>, Pin<&T::Data>) -> R,
+        f: impl FnOnce(&pci::Device<device::Core<'_>>, &Private<T::Data>) -> R,
     ) -> Option<R> {
         // SAFETY: `pdev` is valid by the requirements of this function, and `pci::Device` is a
         // transparent wrapper of it. The PCI core holds the device lock around its callbacks, which
@@ -208,10 +269,10 @@ impl<T: Driver> Adapter<T> {
         if unsafe { bindings::dev_get_drvdata(raw_dev(pdev.as_ref())) }.is_null() {
             return None;
         }
-        // SAFETY: The pointer is set, and only `probe` sets it, to a `T::Data`; it is taken back
-        // after the last callback.
-        let data = unsafe { pdev.as_ref().drvdata_borrow::<T::Data>() };
-        Some(f(pdev, data))
+        // SAFETY: The pointer is set, and only `probe` sets it, to a `Private<T::Data>`; it is taken
+        // back after the last callback.
+        let private = unsafe { pdev.as_ref().drvdata_borrow::<Private<T::Data>>() };
+        Some(f(pdev, private.get_ref()))
     }
 
     extern "C" fn probe(pdev: *mut bindings::pci_dev, id: *const bindings::pci_device_id) -> c_int {
@@ -221,30 +282,51 @@ impl<T: Driver> Adapter<T> {
         // `driver_data`, or a copy of one (`override_only`, `new_id`).
         let index = unsafe { (*id).driver_data };
         from_result(|| {
-            let data = T::probe(pdev, T::ID_TABLE.info(index))?;
-            pdev.as_ref().set_drvdata(data)?;
-            Ok(0)
+            let binding = Arc::pin_init(
+                pin_init!(Binding {
+                    dev: (&***pdev).into(),
+                    bound <- new_mutex!(true, "dlb::Binding"),
+                }),
+                GFP_KERNEL,
+            )?;
+            // The probe runs inside of the initializer, when the memory is there: nothing can fail
+            // after it.
+            let theirs = binding.clone();
+            let ours = binding.clone();
+            let ret = pdev.as_ref().set_drvdata(try_init!(Private {
+                data: T::probe(pdev, theirs, T::ID_TABLE.info(index))?,
+                binding: ours,
+            }? Error));
+            if ret.is_err() {
+                binding.unbind();
+            }
+            ret.map(|()| 0)
         })
     }
 
     extern "C" fn remove(pdev: *mut bindings::pci_dev) {
         // SAFETY: Called by the PCI core for a bound device, with its lock held.
-        unsafe { Self::with(pdev, |dev, data| T::remove(dev, data)) };
+        unsafe {
+            Self::with(pdev, |dev, private| {
+                T::remove(dev, &private.data);
+                private.binding.unbind();
+            })
+        };
     }
 
     extern "C" fn shutdown(pdev: *mut bindings::pci_dev) {
         // SAFETY: Called by the driver core with the device lock held.
-        unsafe { Self::with(pdev, |dev, data| T::shutdown(dev, data)) };
+        unsafe { Self::with(pdev, |dev, private| T::shutdown(dev, &private.data)) };
     }
 
     extern "C" fn reset_prepare(pdev: *mut bindings::pci_dev) {
         // SAFETY: Called by the PCI core with the device lock held.
-        unsafe { Self::with(pdev, |dev, data| T::reset_prepare(dev, data)) };
+        unsafe { Self::with(pdev, |dev, private| T::reset_prepare(dev, &private.data)) };
     }
 
     extern "C" fn reset_done(pdev: *mut bindings::pci_dev) {
         // SAFETY: Called by the PCI core with the device lock held.
-        unsafe { Self::with(pdev, |dev, data| T::reset_done(dev, data)) };
+        unsafe { Self::with(pdev, |dev, private| T::reset_done(dev, &private.data)) };
     }
 
     extern "C" fn error_detected(
@@ -259,21 +341,25 @@ impl<T: Driver> Adapter<T> {
             ChannelState::PermanentFailure
         };
         // SAFETY: Called by the PCI core with the device lock held.
-        unsafe { Self::with(pdev, |dev, data| T::error_detected(dev, data, state)) }
-            .unwrap_or(Recovery::Disconnect)
-            .into_raw()
+        unsafe {
+            Self::with(pdev, |dev, private| {
+                T::error_detected(dev, &private.data, state)
+            })
+        }
+        .unwrap_or(Recovery::Disconnect)
+        .into_raw()
     }
 
     extern "C" fn slot_reset(pdev: *mut bindings::pci_dev) -> bindings::pci_ers_result_t {
         // SAFETY: Called by the PCI core with the device lock held.
-        unsafe { Self::with(pdev, |dev, data| T::slot_reset(dev, data)) }
+        unsafe { Self::with(pdev, |dev, private| T::slot_reset(dev, &private.data)) }
             .unwrap_or(Recovery::Disconnect)
             .into_raw()
     }
 
     extern "C" fn error_resume(pdev: *mut bindings::pci_dev) {
         // SAFETY: Called by the PCI core with the device lock held.
-        unsafe { Self::with(pdev, |dev, data| T::error_resume(dev, data)) };
+        unsafe { Self::with(pdev, |dev, private| T::error_resume(dev, &private.data)) };
     }
 
     /// The body of the power management callbacks.
@@ -284,13 +370,13 @@ impl<T: Driver> Adapter<T> {
     /// for the duration of the call.
     unsafe fn pm(
         dev: *mut bindings::device,
-        f: impl FnOnce(&pci::Device<device::Core<'_>>, Pin<&T::Data>) -> Result,
+        f: impl FnOnce(&pci::Device<device::Core<'_>>, &T::Data) -> Result,
     ) -> c_int {
         // SAFETY: `dev` is embedded in a `struct pci_dev`, by the requirements of this function.
         let pdev = unsafe { kernel::container_of!(dev, bindings::pci_dev, dev) };
         from_result(|| {
             // SAFETY: The requirements of this function are those of `with`.
-            unsafe { Self::with(pdev, f) }.unwrap_or(Ok(()))?;
+            unsafe { Self::with(pdev, |dev, private| f(dev, &private.data)) }.unwrap_or(Ok(()))?;
             Ok(0)
         })
     }
@@ -393,12 +479,12 @@ impl Region {
     }
 
     /// The physical address of a page of the BAR, as a page frame number.
-    pub(crate) fn pfn(&self, offset: u64) -> Result<usize> {
+    pub(crate) fn pfn(&self, offset: u64) -> Result<Pfn> {
         if offset >= self.len {
             return Err(EINVAL);
         }
         let addr = self.start.checked_add(offset).ok_or(EINVAL)?;
-        Ok(usize::try_from(addr >> kernel::page::PAGE_SHIFT)?)
+        Ok(Pfn(usize::try_from(addr >> kernel::page::PAGE_SHIFT)?))
     }
 
     /// Maps a part of the BAR.

@@ -135,8 +135,8 @@ impl<D: Send + Sync + 'static> Raw<D> {
         // SAFETY: By the safety requirements the device is valid and bound; its data is there as
         // long as its files are.
         unsafe {
-            let dev = &*dev.cast::<device::Device<device::CoreInternal<'_>>>();
-            (dev.name(), dev.drvdata_borrow::<D>().get_ref())
+            let device = &*dev.cast::<device::Device>();
+            (device.name(), super::pci::data::<D>(dev))
         }
     }
 

@@ -202,6 +202,16 @@ impl FaultResult {
     }
 }
 
+/// A page frame that may be shown to user space.
+///
+/// Only [`Region::pfn`] and [`CqMemory::pfn`] make these, and only of memory that is the driver's to
+/// give.
+///
+/// [`Region::pfn`]: super::pci::Region::pfn
+/// [`CqMemory::pfn`]: super::dma::CqMemory::pfn
+#[derive(Clone, Copy)]
+pub(crate) struct Pfn(pub(super) usize);
+
 /// An access to a page that is not there.
 pub(crate) struct Fault<'a> {
     vmf: *mut bindings::vm_fault,
@@ -239,17 +249,13 @@ impl Fault<'_> {
 
     /// Makes the page frame visible at the address of the fault.
     ///
-    /// Only [`Region::pfn`] and [`CqMemory::pfn`] make page frame numbers, and only of memory that
-    /// is the driver's to give: the caller is responsible for taking the page away with
-    /// [`AddressSpace::unmap_all`] before it stops being so.
-    ///
-    /// [`Region::pfn`]: super::pci::Region::pfn
-    /// [`CqMemory::pfn`]: super::dma::CqMemory::pfn
-    pub(crate) fn insert(&self, pfn: usize) -> FaultResult {
+    /// It has to be taken away with [`AddressSpace::unmap_all`] before the memory goes to somebody
+    /// else.
+    pub(crate) fn insert(&self, pfn: Pfn) -> FaultResult {
         // SAFETY: By the requirements of `from_raw` the mapping is valid, and was set up for page
         // frames.
         FaultResult::Raw(unsafe {
-            bindings::vmf_insert_pfn(self.vma(), (*self.vmf).__bindgen_anon_1.address, pfn)
+            bindings::vmf_insert_pfn(self.vma(), (*self.vmf).__bindgen_anon_1.address, pfn.0)
         })
     }
 }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runtime power management.
+//!
+//! C header: [`include/linux/pm_runtime.h`](srctree/include/linux/pm_runtime.h)
+
+use kernel::{
+    bindings,
+    device,
+    error::to_result,
+    pci,
+    prelude::*, //
+};
+
+use super::pci::raw_dev;
+
+extern "C" {
+    // The functions of `helpers.c` that stand for inline functions of the header.
+    #![allow(improper_ctypes)] // Pointers to C structures, of which C alone looks at the contents.
+    fn dlb_pm_start(dev: *mut bindings::device, delay_ms: c_int);
+    fn dlb_pm_stop(dev: *mut bindings::device);
+    fn dlb_pm_get(dev: *mut bindings::device) -> c_int;
+    fn dlb_pm_put(dev: *mut bindings::device);
+}
+
+/// Lets the device sleep when it has not been used for a while; to be called at the end of `probe`.
+pub(crate) fn start(dev: &pci::Device<device::Core<'_>>, delay_ms: i32) {
+    // SAFETY: The device is valid.
+    unsafe { dlb_pm_start(raw_dev(dev.as_ref()), delay_ms) };
+}
+
+/// Undoes [`start`]; to be called at the beginning of `remove`.
+pub(crate) fn stop(dev: &pci::Device<device::Core<'_>>) {
+    // SAFETY: The device is valid.
+    unsafe { dlb_pm_stop(raw_dev(dev.as_ref())) };
+}
+
+/// Wakes the device up and keeps it awake until [`put`].
+pub(crate) fn get(dev: &device::Device) -> Result {
+    // SAFETY: The device is valid.
+    to_result(unsafe { dlb_pm_get(raw_dev(dev)) })
+}
+
+/// Undoes one [`get`].
+pub(crate) fn put(dev: &device::Device) {
+    // SAFETY: The device is valid.
+    unsafe { dlb_pm_put(raw_dev(dev)) };
+}
