@@ -6,6 +6,10 @@
 //! checks and builds it; nothing in this file knows about either of them.
 
 use kernel::{
+    alloc::{
+        kvec::PushError,
+        AllocError, //
+    },
     error::Error,
     fmt,
     prelude::*,
@@ -204,6 +208,18 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(err: Error) -> Self {
         Self { err, text: None }
+    }
+}
+
+impl From<AllocError> for Refusal {
+    fn from(err: AllocError) -> Self {
+        Error::from(err).into()
+    }
+}
+
+impl<T> From<PushError<T>> for Refusal {
+    fn from(err: PushError<T>) -> Self {
+        Error::from(err).into()
     }
 }
 

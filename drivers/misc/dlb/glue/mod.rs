@@ -8,11 +8,13 @@
 pub(crate) mod chrdev;
 pub(crate) mod configfs;
 pub(crate) mod dma;
+mod hw;
 pub(crate) mod irq;
 pub(crate) mod mmio;
 pub(crate) mod pci;
 pub(crate) mod pm;
 pub(crate) mod poll;
+pub(crate) mod statics;
 pub(crate) mod sysfs;
 pub(crate) mod trace;
 pub(crate) mod vma;

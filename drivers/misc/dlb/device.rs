@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One function of the hardware, `dlbN`, as the rest of the driver sees it.
+//!
+//! A [`Device`] is reference counted and outlives the hardware: domains, open files and
+//! configuration may still hold one when the function is unbound or taken away. What reaches the
+//! hardware is behind a lock and goes at that moment.
+//!
+//! Locking, from the outside in: [`Device::building`], the state of a domain
+//! ([`crate::domain::Live`]), the state of the device, the state of a port. The lock of the list of
+//! devices is taken alone.
+
+use kernel::{
+    fmt,
+    new_mutex,
+    prelude::*,
+    str::CString,
+    sync::{
+        Arc,
+        Mutex,
+        MutexGuard, //
+    },
+    time::Msecs, //
+};
+
+use crate::{
+    desc::{
+        DeviceSel,
+        Name,
+        Refusal, //
+    },
+    domain::Live,
+    glue::{
+        pci::Binding,
+        pm,
+        statics,
+        vma::Pfn,
+        work::{
+            Delayed,
+            Run, //
+        }, //
+    },
+    hw,
+    irq::Wakers, //
+};
+
+/// What a function of the device can do for a domain.
+///
+/// The physical function works the registers, a virtual function asks the physical one: everything
+/// above this is the same for both. Numbers of queues and ports are those of the function.
+pub(crate) trait Function: Send {
+    fn version(&self) -> hw::Version;
+    /// One entry of a consumer queue per cache line.
+    fn sparse(&self) -> bool;
+    /// Sequence numbers per queue of each group.
+    fn sequence_numbers(&self) -> [u32; 2];
+    /// What is free.
+    fn available(&self) -> hw::Resources;
+    /// What there is, free or not.
+    fn total(&self) -> hw::Resources;
+
+    fn create_domain(&mut self, args: &hw::DomainArgs) -> hw::Result<u32>;
+    fn create_ldb_queue(&mut self, domain: u32, args: &hw::LdbQueueArgs) -> hw::Result<u32>;
+    fn create_dir_queue(&mut self, domain: u32, args: &hw::DirQueueArgs) -> hw::Result<u32>;
+    fn create_ldb_port(&mut self, domain: u32, args: &hw::LdbPortArgs) -> hw::Result<u32>;
+    fn create_dir_port(&mut self, domain: u32, args: &hw::DirPortArgs) -> hw::Result<u32>;
+    /// Turns the interrupt of a consumer queue on, at a number of entries.
+    fn enable_interrupt(&mut self, port: hw::Port, threshold: u32) -> hw::Result;
+    fn set_cq_weight(&mut self, domain: u32, port: u32, limit: u32) -> hw::Result;
+    fn link(&mut self, domain: u32, port: u32, queue: u32, priority: u32) -> hw::Result;
+    fn unlink(&mut self, domain: u32, port: u32, queue: u32) -> hw::Result;
+    fn pending_unlinks(&self, domain: u32, port: u32) -> hw::Result<u32>;
+    /// Advances what links and unlinks are under way by a step; returns how many there are.
+    fn service_pending(&mut self, stuck: &mut dyn FnMut(hw::links::StuckLink)) -> hw::Result<u32>;
+    fn start(&mut self, domain: u32) -> hw::Result;
+    fn stop(&mut self, domain: u32) -> hw::Result;
+    fn set_port_enabled(&mut self, domain: u32, port: hw::PortId, on: bool) -> hw::Result;
+    fn ldb_queue_depth(&self, domain: u32, queue: u32) -> hw::Result<u32>;
+    fn dir_queue_depth(&self, domain: u32, queue: u32) -> hw::Result<u32>;
+    /// Drains a domain and gives everything it has back.
+    fn reset_domain(&mut self, domain: u32) -> hw::Result;
+    /// The port of the device that a port of the function is.
+    fn physical_port(&self, domain: u32, port: hw::PortId) -> hw::Result<hw::Port>;
+    /// The page of the producer port.
+    fn producer(&self, port: hw::Port) -> Result<Pfn>;
+
+    /// Makes the function work after a reset, or after it was without power.
+    fn restart(&mut self) -> hw::Result;
+    /// Finds out why the alarm vector was raised, and clears the reasons.
+    fn service_alarms(&mut self, alarms: &mut dyn hw::irq::Alarms) -> hw::Result;
+
+    /// The device behind a physical function, and its registers. A virtual function has none.
+    fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn hw::Csr)>;
+}
+
+/// What can be done with a device at the moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Everything.
+    Running,
+    /// Nothing, until the reset that is under way is over.
+    Resetting,
+    /// Nothing, until it is reset: it has lost track of its events.
+    Failed,
+    /// Nothing, ever.
+    Gone,
+}
+
+/// What there is of a device while it is bound.
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) function: Option<KBox<dyn Function>>,
+    /// Whether the registers can be reached: not while the device sleeps.
+    pub(crate) awake: bool,
+    /// Keeps the device awake while it is being reset.
+    pub(crate) reset_power: Option<Power>,
+    /// The domains built on the device, and those that ended but could not be given back.
+    pub(crate) domains: KVec<Arc<Live>>,
+}
+
+impl State {
+    /// Why the function cannot be used.
+    pub(crate) fn error(&self) -> Error {
+        match self.phase {
+            Phase::Resetting => EBUSY,
+            Phase::Failed => EIO,
+            Phase::Running | Phase::Gone => ENODEV,
+        }
+    }
+
+    /// What only a physical function has: the device, and its registers unless it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV or another error if the function cannot be used, EPERM if it is a virtual one.
+    pub(crate) fn pf(&mut self) -> Result<(&mut hw::Pf, Option<&dyn hw::Csr>)> {
+        let awake = self.awake;
+        let (pf, csr) = self.function()?.physical().ok_or(EPERM)?;
+        Ok((pf, awake.then_some(csr)))
+    }
+
+    /// Adds a domain that was built on the device.
+    pub(crate) fn add(&mut self, live: Arc<Live>) -> Result {
+        let room = self.domains.len().saturating_add(1);
+        if room > self.domains.capacity() {
+            let mut domains = KVec::with_capacity(room.saturating_mul(2), GFP_KERNEL)?;
+            for live in self.domains.drain_all() {
+                domains.push_within_capacity(live)?;
+            }
+            self.domains = domains;
+        }
+        Ok(self.domains.push_within_capacity(live)?)
+    }
+
+    /// Forgets a domain that has given everything back.
+    pub(crate) fn remove(&mut self, live: &Live) {
+        self.domains
+            .retain(|other| !core::ptr::eq(&raw const **other, live));
+    }
+
+    /// The function, if it can be used.
+    pub(crate) fn function(&mut self) -> Result<&mut (dyn Function + 'static)> {
+        let error = self.error();
+        match (self.phase, self.function.as_mut()) {
+            (Phase::Running, Some(function)) => Ok(&mut **function),
+            _ => Err(error),
+        }
+    }
+}
+
+/// One function of the hardware.
+#[pin_data]
+pub(crate) struct Device {
+    /// The N of `dlbN`.
+    pub(crate) index: u32,
+    /// `dlbN`.
+    pub(crate) name: Name,
+    pub(crate) version: hw::Version,
+    pub(crate) binding: Arc<Binding>,
+    /// Whom the interrupts of consumer queues wake.
+    pub(crate) wakers: Arc<Wakers>,
+    /// Held while a domain is built, so that the end of the device comes before or after.
+    #[pin]
+    pub(crate) building: Mutex<()>,
+    #[pin]
+    state: Mutex<State>,
+    /// Finishes links and unlinks. None once the device is gone.
+    #[pin]
+    worker: Mutex<Option<Pin<KBox<Delayed<LinkWorker>>>>>,
+}
+
+/// How often links and unlinks that are under way are looked at, in milliseconds.
+const LINK_POLL_MS: Msecs = 1;
+
+/// The work of finishing links and unlinks.
+struct LinkWorker {
+    device: Arc<Device>,
+}
+
+impl Run for LinkWorker {
+    fn run(&self) -> Option<Msecs> {
+        let dev = self.device.binding.device();
+        let mut state = self.device.lock();
+        let pending = state.function().ok()?.service_pending(&mut |link| {
+            dev_warn!(
+                dev,
+                "domain {}, port {}: {} queue {} takes too long and was given up\n",
+                link.port.domain_id,
+                PortName(link.port.port_id),
+                if link.removal { "unlinking" } else { "linking" },
+                link.queue
+            );
+        });
+        matches!(pending, Ok(1..)).then_some(LINK_POLL_MS)
+    }
+}
+
+/// The name of a port in the log.
+pub(crate) struct PortName(pub(crate) hw::PortId);
+
+impl fmt::Display for PortName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            hw::PortId::Ldb(id) => write!(f, "ldb {id}"),
+            hw::PortId::Dir(id) => write!(f, "dir {id}"),
+        }
+    }
+}
+
+/// Keeps a device awake.
+pub(crate) struct Power {
+    device: Arc<Device>,
+}
+
+impl Drop for Power {
+    fn drop(&mut self) {
+        pm::put(self.device.binding.device().as_ref());
+    }
+}
+
+impl Device {
+    /// Makes a device and gives it a number; nobody finds it before [`Device::publish`].
+    pub(crate) fn new(
+        version: hw::Version,
+        binding: Arc<Binding>,
+        wakers: Arc<Wakers>,
+        function: impl Function + 'static,
+    ) -> Result<Arc<Self>> {
+        let index = Self::free_index()?;
+        let name = Self::name_of(index)?;
+        let function: KBox<dyn Function> = KBox::new(function, GFP_KERNEL)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                index,
+                name,
+                version,
+                binding,
+                wakers,
+                building <- new_mutex!((), "dlb::Device::building"),
+                state <- new_mutex!(
+                    State {
+                        phase: Phase::Running,
+                        function: Some(function),
+                        awake: true,
+                        reset_power: None,
+                        domains: KVec::new(),
+                    },
+                    "dlb::Device::state"
+                ),
+                worker <- new_mutex!(None, "dlb::Device::worker"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Makes the worker; to be undone by [`Device::retire`].
+    pub(crate) fn employ(device: &Arc<Self>) -> Result {
+        let worker = LinkWorker {
+            device: device.clone(),
+        };
+        let worker = KBox::pin_init(Delayed::new(worker), GFP_KERNEL)?;
+        *device.worker.lock() = Some(worker);
+        Ok(())
+    }
+
+    /// Ends the worker.
+    pub(crate) fn retire(&self) {
+        let worker = self.worker.lock().take();
+        drop(worker);
+    }
+
+    /// Has links and unlinks that are under way finished.
+    pub(crate) fn kick(&self) {
+        if let Some(worker) = &*self.worker.lock() {
+            worker.queue(0);
+        }
+    }
+
+    /// Wakes the device up, and keeps it awake for as long as the result exists.
+    pub(crate) fn power_up(device: &Arc<Self>) -> Result<Power> {
+        pm::get(device.binding.device().as_ref())?;
+        Ok(Power {
+            device: device.clone(),
+        })
+    }
+
+    fn name_of(index: u32) -> Result<Name> {
+        let text = CString::try_from_fmt(fmt!("dlb{index}"))?;
+        Name::new(text.to_bytes())
+    }
+
+    /// The state of the device, locked.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// The lowest number that no device has.
+    fn free_index() -> Result<u32> {
+        let devices = statics::DEVICES.lock();
+        (0..u32::MAX)
+            .find(|index| devices.iter().all(|device| device.index != *index))
+            .ok_or(ENOSPC)
+    }
+
+    /// Lets users find the device.
+    pub(crate) fn publish(device: &Arc<Self>) -> Result {
+        let mut devices = statics::DEVICES.lock();
+        if devices.iter().any(|other| other.index == device.index) {
+            return Err(EBUSY);
+        }
+        devices.push(device.clone(), GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Hides the device from users.
+    pub(crate) fn withdraw(device: &Arc<Self>) {
+        let mut gone = None;
+        let mut devices = statics::DEVICES.lock();
+        let index = devices.iter().position(|other| Arc::ptr_eq(other, device));
+        if let Some(index) = index {
+            gone = devices.remove(index).ok();
+        }
+        drop(devices);
+        drop(gone);
+    }
+
+    /// Finds the device that a user means.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV if there is none, EINVAL if there are several to choose from.
+    pub(crate) fn select(which: DeviceSel) -> Result<Arc<Self>, Refusal> {
+        let devices = statics::DEVICES.lock();
+        match which {
+            DeviceSel::Named(name) => match devices.iter().find(|device| device.name == name) {
+                Some(device) => Ok(device.clone()),
+                None => Err(Refusal::new(ENODEV, fmt!("there is no device {name}"))),
+            },
+            DeviceSel::Auto => match &devices[..] {
+                [] => Err(Refusal::new(ENODEV, fmt!("there is no device"))),
+                [device] => Ok(device.clone()),
+                _ => Err(Refusal::new(
+                    EINVAL,
+                    fmt!("there are {} devices: write one to device", devices.len()),
+                )),
+            },
+        }
+    }
+}
+
+/// Words for an error of the hardware layer.
+pub(crate) struct Words<'a>(pub(crate) &'a hw::Error);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        core::fmt::Display::fmt(self.0, f)
+    }
+}
+
+/// The errno for an error of the hardware layer.
+pub(crate) fn errno(error: &hw::Error) -> Error {
+    Error::from_errno(error.errno())
+}

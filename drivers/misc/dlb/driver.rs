@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What binds to the hardware: the PCI driver.
+
+use kernel::{
+    device::Core,
+    pci,
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+use crate::{
+    device::Device,
+    glue::{
+        irq::Registration,
+        pci::{
+            self as glue_pci,
+            Binding,
+            ChannelState,
+            Driver,
+            Enabled,
+            Recovery, //
+        },
+        pm,
+        sysfs::Groups, //
+    },
+    hw,
+    irq::{
+        Alarms,
+        ConsumerQueues,
+        Wakers, //
+    },
+    pf::PhysicalFunction,
+    reset, //
+};
+
+/// Vector of everything that is not a consumer queue.
+const ALARM_VECTOR: u32 = 0;
+/// Vector of all consumer queues.
+const CQ_VECTOR: u32 = 1;
+/// How many vectors the driver uses.
+const VECTORS: u32 = 2;
+
+/// How long a device must have been idle before it sleeps, in milliseconds.
+const AUTOSUSPEND_MS: i32 = 500;
+
+/// DLB 2.0.
+const PF_V2: u32 = 0x2710;
+/// DLB 2.5.
+const PF_V25: u32 = 0x2714;
+
+/// What is kept per bound device. The fields are dropped in this order: no interrupt comes when the
+/// rest goes, and the device writes no memory any more when the last is gone.
+pub(crate) struct Bound {
+    _cq_irq: Pin<KBox<Registration<ConsumerQueues>>>,
+    _alarm_irq: Pin<KBox<Registration<Arc<Alarms>>>>,
+    pub(crate) device: Arc<Device>,
+    _enabled: Enabled,
+}
+
+/// The driver.
+pub(crate) struct DlbDriver;
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    MODULE_PCI_TABLE,
+    <DlbDriver as Driver>::IdInfo,
+    [
+        (
+            pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V2),
+            hw::Version::V2
+        ),
+        (
+            pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V25),
+            hw::Version::V25
+        ),
+    ]
+);
+
+impl Driver for DlbDriver {
+    type Data = Bound;
+    type IdInfo = hw::Version;
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn groups() -> &'static Groups<Bound> {
+        static GROUPS: Groups<Bound> = Groups::NONE;
+        &GROUPS
+    }
+
+    fn probe(
+        dev: &pci::Device<Core<'_>>,
+        binding: Arc<Binding>,
+        version: &hw::Version,
+    ) -> Result<Bound> {
+        glue_pci::set_dma_mask(dev)?;
+        let enabled = Enabled::new(dev)?;
+        if glue_pci::disable_pasid(dev)? {
+            dev_info!(dev, "PASID turned off\n");
+        }
+        let function = PhysicalFunction::new(dev, *version)?;
+        let regs = function.regs.clone();
+        let wakers = Wakers::new()?;
+        let device = Device::new(*version, binding, wakers.clone(), function)?;
+
+        dev.alloc_irq_vectors(
+            VECTORS,
+            VECTORS,
+            pci::IrqTypes::default().with(pci::IrqType::MsiX),
+        )
+        .inspect_err(|_| dev_err!(dev, "no MSI-X vectors\n"))?;
+        let alarm_irq = KBox::pin_init(
+            Registration::new(
+                dev,
+                ALARM_VECTOR,
+                CString::try_from_fmt(fmt!("{}-alarm", device.name))?,
+                Alarms::new(device.clone())?,
+            ),
+            GFP_KERNEL,
+        )?;
+        let cq_irq = KBox::pin_init(
+            Registration::new(
+                dev,
+                CQ_VECTOR,
+                CString::try_from_fmt(fmt!("{}-cq", device.name))?,
+                ConsumerQueues {
+                    regs,
+                    version: *version,
+                    wakers,
+                },
+            ),
+            GFP_KERNEL,
+        )?;
+
+        device.lock().restart(dev)?;
+        Device::publish(&device)?;
+        pm::start(dev, AUTOSUSPEND_MS);
+        dev_info!(
+            dev,
+            "{}: DLB {}\n",
+            device.name,
+            match version {
+                hw::Version::V2 => "2.0",
+                hw::Version::V25 => "2.5",
+            }
+        );
+        Ok(Bound {
+            _cq_irq: cq_irq,
+            _alarm_irq: alarm_irq,
+            device,
+            _enabled: enabled,
+        })
+    }
+
+    fn remove(dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        pm::stop(dev);
+        reset::remove(dev, &bound.device);
+    }
+
+    fn shutdown(dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        reset::shutdown(dev, &bound.device);
+    }
+
+    fn reset_prepare(_dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        reset::prepare(&bound.device);
+    }
+
+    fn reset_done(dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        reset::done(dev, &bound.device);
+    }
+
+    fn error_detected(dev: &pci::Device<Core<'_>>, bound: &Bound, state: ChannelState) -> Recovery {
+        reset::error_detected(dev, &bound.device, state)
+    }
+
+    fn slot_reset(dev: &pci::Device<Core<'_>>, bound: &Bound) -> Recovery {
+        reset::slot_reset(dev, &bound.device)
+    }
+
+    fn error_resume(dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        dev_info!(dev, "{}: recovered from a bus error\n", bound.device.name);
+    }
+
+    fn suspend(dev: &pci::Device<Core<'_>>, bound: &Bound, system: bool) -> Result {
+        reset::suspend(dev, &bound.device, system)
+    }
+
+    fn resume(dev: &pci::Device<Core<'_>>, bound: &Bound, system: bool) -> Result {
+        reset::resume(dev, &bound.device, system)
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What exists once per module.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        global_lock,
+        Arc, //
+    }, //
+};
+
+use crate::{
+    device::Device,
+    files::Files, //
+};
+
+global_lock! {
+    // SAFETY: `init` is called first thing when the module is set up.
+    pub(crate) unsafe(uninit) static DEVICES: Mutex<KVec<Arc<Device>>> = KVec::new();
+}
+
+global_lock! {
+    // SAFETY: `init` is called first thing when the module is set up.
+    pub(crate) unsafe(uninit) static FILES: Mutex<Files> = Files::new();
+}
+
+/// Makes the locks usable.
+///
+/// # Safety
+///
+/// Must be called once, before anything uses the locks.
+unsafe fn init() {
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        DEVICES.init();
+        FILES.init();
+    }
+}
+
+/// Proof that the statics are usable.
+pub(crate) struct Ready(());
+
+impl Ready {
+    /// Makes the statics usable; to be called once, when the module is set up.
+    pub(crate) fn new(_module: &'static ThisModule) -> Self {
+        // SAFETY: The module is initialised once, and this is the first thing it does.
+        unsafe { init() };
+        Self(())
+    }
+}

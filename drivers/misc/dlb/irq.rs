@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interrupts: consumer queues that have entries, and alarms.
+
+use kernel::{
+    new_mutex,
+    new_spinlock,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex,
+        SpinLock, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+use crate::{
+    device::{
+        Device,
+        PortName,
+        State,
+        Words, //
+    },
+    domain::Live,
+    files::{
+        Alert,
+        AlertKind,
+        Port, //
+    },
+    glue::{
+        irq::Handler,
+        trace, //
+    },
+    hw,
+    pf::Regs, //
+};
+
+/// Directed ports of the largest device.
+const DIR_PORTS: usize = 96;
+/// Load-balanced ports of the largest device.
+const LDB_PORTS: usize = 64;
+
+/// Whom the interrupt of each consumer queue wakes.
+#[pin_data]
+pub(crate) struct Wakers {
+    #[pin]
+    ports: SpinLock<Ports>,
+}
+
+struct Ports {
+    ldb: [Option<Arc<Port>>; LDB_PORTS],
+    dir: [Option<Arc<Port>>; DIR_PORTS],
+}
+
+impl Ports {
+    fn slot(&mut self, port: hw::Port) -> Option<&mut Option<Arc<Port>>> {
+        match port {
+            hw::Port::Ldb(id) => self.ldb.get_mut(usize::from(id)),
+            hw::Port::Dir(id) => self.dir.get_mut(usize::from(id)),
+        }
+    }
+}
+
+impl Wakers {
+    /// Nobody yet.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                ports <- new_spinlock!(
+                    Ports {
+                        ldb: [const { None }; LDB_PORTS],
+                        dir: [const { None }; DIR_PORTS],
+                    },
+                    "dlb::Wakers::ports"
+                ),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Wakes the users of these ports from now on.
+    pub(crate) fn set(&self, ports: &[Arc<Port>]) {
+        for port in ports {
+            let before = self
+                .ports
+                .lock()
+                .slot(port.physical)
+                .and_then(|slot| slot.replace(port.clone()));
+            drop(before);
+        }
+    }
+
+    /// Leaves the users of these ports alone from now on.
+    pub(crate) fn clear(&self, ports: &[Arc<Port>]) {
+        for port in ports {
+            let before = self
+                .ports
+                .lock()
+                .slot(port.physical)
+                .filter(|slot| slot.as_ref().is_some_and(|there| Arc::ptr_eq(there, port)))
+                .and_then(Option::take);
+            drop(before);
+        }
+    }
+
+    fn wake(&self, port: hw::Port) {
+        let port = self
+            .ports
+            .lock()
+            .slot(port)
+            .and_then(|slot| slot.as_ref().cloned());
+        if let Some(port) = port {
+            port.interrupt();
+        }
+    }
+}
+
+/// Handles the one vector that all consumer queues share.
+pub(crate) struct ConsumerQueues {
+    pub(crate) regs: Arc<Regs>,
+    pub(crate) version: hw::Version,
+    pub(crate) wakers: Arc<Wakers>,
+}
+
+impl Handler for ConsumerQueues {
+    fn handle(&self) {
+        // Nothing can be done about a device that is gone, and its users are told by others.
+        let Ok(events) = hw::irq::take_cq_events(&*self.regs, self.version) else {
+            return;
+        };
+        let (mut ldb, mut dir) = (events.ldb, events.dir);
+        while ldb != 0 {
+            // CAST: At most 63.
+            self.wakers.wake(hw::Port::Ldb(ldb.trailing_zeros() as u8));
+            ldb &= ldb.wrapping_sub(1);
+        }
+        while dir != 0 {
+            // CAST: At most 127.
+            self.wakers.wake(hw::Port::Dir(dir.trailing_zeros() as u8));
+            dir &= dir.wrapping_sub(1);
+        }
+    }
+}
+
+/// Lets through what is rare, and counts the rest.
+struct RateLimit {
+    last: Option<Instant<Monotonic>>,
+    suppressed: u32,
+}
+
+impl RateLimit {
+    /// Once in so many milliseconds.
+    const PERIOD_MS: i64 = 5000;
+
+    const fn new() -> Self {
+        Self {
+            last: None,
+            suppressed: 0,
+        }
+    }
+
+    /// Whether to let this one through, and how many were not since the last.
+    fn pass(&mut self) -> Option<u32> {
+        if let Some(last) = &self.last {
+            if last.elapsed().as_millis() < Self::PERIOD_MS {
+                self.suppressed = self.suppressed.saturating_add(1);
+                return None;
+            }
+        }
+        self.last = Some(Instant::now());
+        Some(core::mem::take(&mut self.suppressed))
+    }
+}
+
+/// Handles the vector of everything else.
+#[pin_data]
+pub(crate) struct Alarms {
+    device: Arc<Device>,
+    #[pin]
+    limits: Mutex<Limits>,
+}
+
+struct Limits {
+    ingress: RateLimit,
+    watchdog: RateLimit,
+    hardware: RateLimit,
+}
+
+impl Alarms {
+    /// A handler for the alarms of a device.
+    pub(crate) fn new(device: Arc<Device>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                device,
+                limits <- new_mutex!(
+                    Limits {
+                        ingress: RateLimit::new(),
+                        watchdog: RateLimit::new(),
+                        hardware: RateLimit::new(),
+                    },
+                    "dlb::Alarms::limits"
+                ),
+            }),
+            GFP_KERNEL,
+        )
+    }
+}
+
+impl Handler for Arc<Alarms> {
+    fn handle(&self) {
+        let mut state = self.device.lock();
+        if !state.awake {
+            return;
+        }
+        let State {
+            function, domains, ..
+        } = &mut *state;
+        let Some(function) = function else {
+            return;
+        };
+        let mut sink = Sink {
+            device: &self.device,
+            domains,
+            limits: &mut self.limits.lock(),
+        };
+        if let Err(err) = function.service_alarms(&mut sink) {
+            if let Some(suppressed) = sink.limits.hardware.pass() {
+                dev_err!(
+                    self.device.binding.device(),
+                    "alarms cannot be read: {} ({suppressed} more before)\n",
+                    Words(&err)
+                );
+            }
+        }
+    }
+}
+
+/// Where alarms go: to the domain that they are about, and a few of them to the log.
+struct Sink<'a> {
+    device: &'a Device,
+    domains: &'a [Arc<Live>],
+    limits: &'a mut Limits,
+}
+
+impl Sink<'_> {
+    fn alert(&self, kind: AlertKind, owner: &hw::PortOwner) {
+        if owner.func != hw::Func::Pf {
+            return;
+        }
+        let data = u64::from(hw::irq::alert_data(owner.port_id));
+        let live = self
+            .domains
+            .iter()
+            .find(|live| live.id() == owner.domain_id && !live.has_ended());
+        if let Some(live) = live {
+            trace::alert(
+                self.device.name.as_str(),
+                live.domain_id(),
+                (kind as u16).into(),
+                data,
+            );
+            live.alert(Alert { kind, data });
+        }
+    }
+}
+
+/// What an ingress error was, in words.
+fn describe(alert: hw::irq::Alert) -> (AlertKind, &'static str) {
+    use hw::irq::Alert as A;
+    match alert {
+        A::IllegalEnqueue => (AlertKind::IllegalEnqueue, "illegal enqueue"),
+        A::ExcessTokenPops => (AlertKind::ExcessTokens, "too many tokens returned"),
+        A::IllegalHcw => (AlertKind::IllegalHcw, "illegal command"),
+        A::IllegalQid => (AlertKind::IllegalQueue, "no such queue"),
+        A::DisabledQid => (AlertKind::DisabledQueue, "queue not enabled for the domain"),
+        A::Unknown => (AlertKind::Unknown, "command refused"),
+    }
+}
+
+impl hw::irq::Alarms for Sink<'_> {
+    fn ingress(&mut self, error: hw::irq::IngressError) {
+        let (kind, words) = describe(error.alert);
+        let dev = self.device.binding.device();
+        if let Some(owner) = &error.port {
+            self.alert(kind, owner);
+        }
+        let Some(suppressed) = self.limits.ingress.pass() else {
+            return;
+        };
+        match &error.port {
+            Some(owner) => dev_warn!(
+                dev,
+                "domain {}, port {}, queue {}: {words} ({suppressed} more errors before)\n",
+                owner.domain_id,
+                PortName(owner.port_id),
+                error.qid
+            ),
+            None => dev_warn!(
+                dev,
+                "a port that is not in use, queue {}: {words} ({suppressed} more errors before)\n",
+                error.qid
+            ),
+        }
+    }
+
+    fn watchdog(&mut self, owner: hw::PortOwner) {
+        self.alert(AlertKind::Watchdog, &owner);
+        if let Some(suppressed) = self.limits.watchdog.pass() {
+            dev_warn!(
+                self.device.binding.device(),
+                "domain {}, port {}: the consumer does not take its events ({suppressed} more \
+                 before)\n",
+                owner.domain_id,
+                PortName(owner.port_id)
+            );
+        }
+    }
+
+    fn hardware(&mut self, alarm: hw::irq::HwAlarm) {
+        if let Some(suppressed) = self.limits.hardware.pass() {
+            dev_err!(
+                self.device.binding.device(),
+                "hardware alarm: source {}, unit {}, alarm {}, class {}, type {}, syndrome \
+                 {:#x}{} ({suppressed} more before)\n",
+                alarm.source,
+                alarm.unit,
+                alarm.aid,
+                alarm.class,
+                alarm.rtype,
+                alarm.syndrome,
+                if alarm.more { ", and others" } else { "" }
+            );
+        }
+    }
+
+    fn storm(&mut self) {
+        dev_warn!(
+            self.device.binding.device(),
+            "too many refused commands: their alarms are off until ingress_err_en is written or \
+             the device is reset\n"
+        );
+    }
+}

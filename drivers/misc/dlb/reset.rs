@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a device ends, stops and comes back: unbinding, resets, bus errors, sleep.
+//!
+//! All of these begin in the same way. Nobody can build a domain on the device any more, and the
+//! domains that are there end: their files say so, their mappings are taken away, their owners are
+//! told. They differ in what becomes of the hardware.
+
+use kernel::{
+    device::Core,
+    pci,
+    prelude::*,
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+use crate::{
+    desc::End,
+    device::{
+        errno,
+        Device,
+        Phase,
+        State,
+        Words, //
+    },
+    files::{
+        Alert,
+        AlertKind, //
+    },
+    glue::pci::{
+        self as glue_pci,
+        ChannelState,
+        Recovery, //
+    }, //
+};
+
+/// How often users are looked after that were told to leave, in milliseconds.
+const LEAVE_POLL_MS: i64 = 20;
+
+/// Closes a device to new domains.
+fn close(device: &Device, phase: Phase) {
+    // A domain that is being built is finished first, and ends with the others.
+    let _building = device.building.lock();
+    device.lock().phase = phase;
+}
+
+/// Ends all domains of a device that is closed to new ones.
+fn end_all(device: &Device, why: End) {
+    loop {
+        let live = device
+            .lock()
+            .domains
+            .iter()
+            .find(|live| !live.has_ended())
+            .cloned();
+        match live {
+            Some(live) => live.end(why),
+            None => break,
+        }
+    }
+}
+
+/// Frees what domains have left behind that could not be emptied. The device must not write memory
+/// any more.
+fn free_all(device: &Device) {
+    loop {
+        let mut state = device.lock();
+        let Some(live) = state.domains.iter().find(|live| live.has_ended()).cloned() else {
+            break;
+        };
+        live.free();
+        state.remove(&live);
+    }
+}
+
+/// Tells the users of all domains that the device is about to be reset, and gives them time to
+/// leave.
+fn announce(device: &Device) {
+    let mut left = i64::from(crate::reset_timeout_s()).saturating_mul(1000);
+    let in_use = |state: &State| {
+        state
+            .domains
+            .iter()
+            .any(|live| !live.has_ended() && live.in_use())
+    };
+    for live in device.lock().domains.iter() {
+        live.alert(Alert {
+            kind: AlertKind::DeviceReset,
+            data: 0,
+        });
+    }
+    while left > 0 && in_use(&device.lock()) {
+        fsleep(Delta::from_millis(LEAVE_POLL_MS));
+        left = left.saturating_sub(LEAVE_POLL_MS);
+    }
+}
+
+impl State {
+    /// Makes the function work after a reset, or after it was without power.
+    pub(crate) fn restart(&mut self, dev: &pci::Device<Core<'_>>) -> Result {
+        // A reset turns PASID on again.
+        glue_pci::disable_pasid(dev)?;
+        let function = self.function.as_mut().ok_or(ENODEV)?;
+        function.restart().map_err(|err| {
+            dev_err!(dev, "the device cannot be initialised: {}\n", Words(&err));
+            errno(&err)
+        })?;
+        self.awake = true;
+        self.phase = Phase::Running;
+        Ok(())
+    }
+}
+
+/// The device goes, in order or by surprise.
+pub(crate) fn remove(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
+    Device::withdraw(device);
+    close(device, Phase::Gone);
+    end_all(device, End::DeviceGone);
+    device.retire();
+
+    // A domain that could not be emptied may still be written to.
+    if !device.lock().domains.is_empty() {
+        glue_pci::clear_master(dev);
+        if glue_pci::reset_function(dev).is_err() {
+            dev_err!(dev, "{}: cannot be reset\n", device.name);
+        }
+        glue_pci::clear_master(dev);
+        free_all(device);
+    }
+    let function = device.lock().function.take();
+    drop(function);
+}
+
+/// The machine goes down, or another kernel starts: the device must write no memory any more, and
+/// there is no time to empty it.
+pub(crate) fn shutdown(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
+    close(device, Phase::Resetting);
+    end_all(device, End::DeviceGone);
+    glue_pci::clear_master(dev);
+    if glue_pci::reset_function(dev).is_err() {
+        dev_err!(dev, "{}: cannot be reset\n", device.name);
+    }
+    glue_pci::clear_master(dev);
+}
+
+/// The device is about to be reset.
+pub(crate) fn prepare(device: &Arc<Device>) {
+    // The PCI core has powered the device up, but not by way of the driver.
+    if let Ok(power) = Device::power_up(device) {
+        device.lock().reset_power = Some(power);
+    }
+    announce(device);
+    close(device, Phase::Resetting);
+    end_all(device, End::DeviceReset);
+}
+
+/// The device was reset.
+pub(crate) fn done(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
+    // What was written to until the reset is not any more.
+    free_all(device);
+    let (result, power) = {
+        let mut state = device.lock();
+        let result = state.restart(dev);
+        if result.is_err() {
+            state.phase = Phase::Failed;
+        }
+        (result, state.reset_power.take())
+    };
+    drop(power);
+    match result {
+        Ok(()) => dev_info!(dev, "{}: was reset\n", device.name),
+        Err(_) => dev_err!(dev, "{}: does not work after a reset\n", device.name),
+    }
+}
+
+/// The bus has reported an error.
+pub(crate) fn error_detected(
+    dev: &pci::Device<Core<'_>>,
+    device: &Arc<Device>,
+    channel: ChannelState,
+) -> Recovery {
+    match channel {
+        // The device has answered all along.
+        ChannelState::Normal => Recovery::CanRecover,
+        ChannelState::Frozen => {
+            dev_err!(dev, "{}: bus error, resetting\n", device.name);
+            close(device, Phase::Resetting);
+            end_all(device, End::DeviceReset);
+            Recovery::NeedReset
+        }
+        ChannelState::PermanentFailure => {
+            close(device, Phase::Resetting);
+            end_all(device, End::DeviceGone);
+            Recovery::Disconnect
+        }
+    }
+}
+
+/// The bus was reset after an error.
+pub(crate) fn slot_reset(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) -> Recovery {
+    glue_pci::restore_state(dev);
+    done(dev, device);
+    match device.lock().phase {
+        Phase::Running => Recovery::Recovered,
+        _ => Recovery::Disconnect,
+    }
+}
+
+/// The device goes to sleep: because nothing was built on it for a while, or with the machine.
+pub(crate) fn suspend(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: bool) -> Result {
+    if system {
+        close(device, Phase::Resetting);
+        end_all(device, End::DeviceReset);
+        // Nothing was drained: this makes sure that nothing is written while the machine sleeps.
+        glue_pci::clear_master(dev);
+    }
+    let mut state = device.lock();
+    if !system && !state.domains.is_empty() {
+        return Err(EBUSY);
+    }
+    state.awake = false;
+    Ok(())
+}
+
+/// The device has power again.
+pub(crate) fn resume(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: bool) -> Result {
+    if system {
+        dev.set_master();
+        glue_pci::reset_function(dev)?;
+        free_all(device);
+    }
+    let mut state = device.lock();
+    state
+        .restart(dev)
+        .inspect_err(|_| state.phase = Phase::Failed)
+}
