@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0
+
+//! The commands that change something, and `save`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use dlb_config::plan::{self, Action, Step};
+use dlb_config::schema::Kind;
+use dlb_config::system::{self, LiveDomain, CONFIGFS};
+use dlb_config::{file, Permissions, Plan, Problem, Topology};
+
+use crate::cli::Apply;
+use crate::{interrupted, Context, Error};
+
+/// Keeps other runs of this program from changing things at the same time.
+fn lock(context: &Context<'_>) -> Result<Option<File>, Error> {
+    let dir = context.root.join(CONFIGFS.trim_start_matches('/'));
+    match plan::lock(&dir) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => Err(Error::failed(
+            "another dlbctl is changing the configuration: try again",
+        )),
+        // Without the directory, whatever comes next says so better.
+        Err(_) => Ok(None),
+    }
+}
+
+pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), Error> {
+    let wanted = read_files(&arguments.files)?;
+    let _lock = lock(context)?;
+    let permissions = Permissions {
+        restart: arguments.restart,
+        prune: arguments.prune,
+    };
+    let plan = Plan::to(&wanted, permissions, context.files)?;
+    let short = plan::shortages(&wanted, &plan, context.files)?;
+    if arguments.dry_run {
+        print_plan(context, &plan)?;
+    }
+    if !short.is_empty() {
+        let words: Vec<_> = short.iter().map(ToString::to_string).collect();
+        return Err(Error::too_much(words.join("\n")));
+    }
+    if !arguments.dry_run {
+        perform(context, &plan)?;
+        let domains = wanted.domains.len();
+        context.say(format_args!(
+            "{domains} domains as described, {} changes",
+            plan.steps.len()
+        ))?;
+        if context.json {
+            print_plan(context, &plan)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads topology files as one.
+fn read_files(paths: &[PathBuf]) -> Result<Topology, Error> {
+    let mut all = Topology::default();
+    let mut problems = Vec::new();
+    for path in paths {
+        let mut text = String::new();
+        let read = if path == Path::new("-") {
+            std::io::stdin().read_to_string(&mut text)
+        } else {
+            File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+        };
+        read.map_err(|e| Error::file("read", path, &e))?;
+        match file::parse(&path.display().to_string(), &text) {
+            Ok(topology) => {
+                for (name, domain) in topology.domains {
+                    if let Some(other) = all.domains.get(&name) {
+                        problems.push(twice(&name, &domain.object.place, &other.object.place));
+                    }
+                    all.domains.insert(name, domain);
+                }
+                for (name, settings) in topology.devices {
+                    if let Some(other) = all.devices.get(&name) {
+                        problems.push(twice(&name, &settings.place, &other.place));
+                    }
+                    all.devices.insert(name, settings);
+                }
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(all)
+    } else {
+        Err(Error::wrong(&problems))
+    }
+}
+
+fn twice(
+    name: &str,
+    place: &Option<dlb_config::Place>,
+    other: &Option<dlb_config::Place>,
+) -> Problem {
+    let other = other
+        .as_ref()
+        .map_or("another file".to_string(), ToString::to_string);
+    Problem {
+        place: place.clone(),
+        object: name.to_string(),
+        attribute: None,
+        reason: format!("is described by {other} already"),
+    }
+}
+
+fn print_plan(context: &mut Context<'_>, plan: &Plan) -> Result<(), Error> {
+    if context.json {
+        let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
+        return Ok(context.print_json(&serde_json::json!({ "steps": steps }))?);
+    }
+    if plan.steps.is_empty() {
+        return Ok(context.say(format_args!("nothing to do"))?);
+    }
+    for step in &plan.steps {
+        writeln!(context.out, "{step}")?;
+    }
+    Ok(())
+}
+
+fn perform(context: &mut Context<'_>, plan: &Plan) -> Result<(), Error> {
+    plan.run(context.files, &interrupted, |_| ())?;
+    Ok(())
+}
+
+pub(crate) fn save(
+    context: &mut Context<'_>,
+    names: &[String],
+    output: Option<&Path>,
+) -> Result<(), Error> {
+    let mut topology = Topology::default();
+    if names.is_empty() {
+        for live in system::read_domains(context.files)? {
+            topology
+                .domains
+                .insert(live.domain.name().to_string(), live.domain);
+        }
+        for device in system::read_devices(context.files)?
+            .into_iter()
+            .filter(|d| !d.is_vf)
+        {
+            let settings = dlb_config::DeviceSettings {
+                sequence_numbers: device.sequence_numbers,
+                cos_bandwidth: device.cos_bandwidth,
+                place: None,
+            };
+            topology.devices.insert(device.name, settings);
+        }
+    } else {
+        for name in names {
+            topology
+                .domains
+                .insert(name.clone(), find(context, name)?.domain);
+        }
+    }
+    let text = file::format(&topology);
+    match output {
+        None => Ok(context.out.write_all(text.as_bytes())?),
+        Some(path) => replace(path, &text).map_err(|e| Error::file("write", path, &e)),
+    }
+}
+
+/// Writes a file so that there is either the old one or the new one, whatever happens.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    File::open(dir)?.sync_all()
+}
+
+fn find(context: &Context<'_>, name: &str) -> Result<LiveDomain, Error> {
+    // Tells a missing domain from a missing driver.
+    system::domain_names(context.files)?;
+    system::read_domain(context.files, name)?
+        .ok_or_else(|| Error::missing(format!("there is no domain `{name}`")))
+}
+
+pub(crate) fn destroy(
+    context: &mut Context<'_>,
+    names: &[String],
+    all: bool,
+    dry_run: bool,
+) -> Result<(), Error> {
+    let _lock = lock(context)?;
+    let domains = if all {
+        system::read_domains(context.files)?
+    } else {
+        names
+            .iter()
+            .map(|name| find(context, name))
+            .collect::<Result<_, _>>()?
+    };
+    let plan = Plan::without(&domains.iter().collect::<Vec<_>>());
+    if dry_run {
+        return print_plan(context, &plan);
+    }
+    perform(context, &plan)?;
+    let names: Vec<_> = domains.iter().map(|live| live.domain.name()).collect();
+    match names[..] {
+        [] => context.say(format_args!("there are no domains"))?,
+        _ => context.say(format_args!("removed {}", names.join(", ")))?,
+    }
+    Ok(())
+}
+
+/// Writes one attribute, if it does not say so already.
+fn set(context: &mut Context<'_>, path: PathBuf, old: &str, new: &str) -> Result<(), Error> {
+    let mut plan = Plan::default();
+    if old != new {
+        let action = Action::Write {
+            old: old.to_string(),
+            new: new.to_string(),
+        };
+        plan.steps.push(Step {
+            path,
+            action,
+            place: None,
+        });
+    }
+    perform(context, &plan)
+}
+
+pub(crate) fn switch(
+    context: &mut Context<'_>,
+    name: &str,
+    attribute: &str,
+    on: bool,
+) -> Result<(), Error> {
+    let _lock = lock(context)?;
+    let live = find(context, name)?;
+    let old = match attribute {
+        "enable" => u8::from(live.domain.enable).to_string(),
+        _ => live.domain.object.value(attribute).to_string(),
+    };
+    let path = system::domain_path(name).join(attribute);
+    set(context, path, &old, if on { "1" } else { "0" })?;
+    let state = find(context, name)?.state;
+    Ok(context.say(format_args!("{name}: {state}"))?)
+}
+
+pub(crate) fn link(
+    context: &mut Context<'_>,
+    domain: &str,
+    port: &str,
+    queues: &[String],
+) -> Result<(), Error> {
+    relink(context, domain, port, queues, true)
+}
+
+pub(crate) fn unlink(
+    context: &mut Context<'_>,
+    domain: &str,
+    port: &str,
+    queues: &[String],
+) -> Result<(), Error> {
+    relink(context, domain, port, queues, false)
+}
+
+fn relink(
+    context: &mut Context<'_>,
+    domain: &str,
+    port: &str,
+    queues: &[String],
+    add: bool,
+) -> Result<(), Error> {
+    let _lock = lock(context)?;
+    let live = find(context, domain)?;
+    let object = live.domain.shelf(Kind::LdbPort).get(port).ok_or_else(|| {
+        Error::missing(format!(
+            "domain `{domain}` has no load-balanced port `{port}`"
+        ))
+    })?;
+    let old = object.value("links").to_string();
+    let mut links: BTreeMap<String, String> = object
+        .links()
+        .into_iter()
+        .map(|(queue, priority)| (queue, priority.to_string()))
+        .collect();
+    for word in queues {
+        let (queue, priority) = word.split_once(':').unwrap_or((word, "0"));
+        if !live.domain.shelf(Kind::LdbQueue).contains_key(queue) {
+            let words = format!("domain `{domain}` has no load-balanced queue `{queue}`");
+            return Err(Error::missing(words));
+        }
+        if add {
+            links.insert(queue.to_string(), priority.to_string());
+        } else if links.remove(queue).is_none() {
+            let words = format!("port `{port}` has no link to queue `{queue}`");
+            return Err(Error::missing(words));
+        }
+    }
+    let words: Vec<_> = links
+        .iter()
+        .map(|(queue, priority)| format!("{queue}:{priority}"))
+        .collect();
+    let mut changed = object.clone();
+    changed
+        .set("links", &words.join(" "))
+        .map_err(|reason| Error {
+            code: 2,
+            words: format!("the set of links {reason}"),
+        })?;
+    let new = changed.value("links").to_string();
+    let path = system::object_path(domain, Kind::LdbPort, port).join("links");
+    set(context, path, &old, &new)?;
+    let shown = if new.is_empty() { "nothing" } else { &new };
+    Ok(context.say(format_args!("{domain}/{port}: linked to {shown}"))?)
+}

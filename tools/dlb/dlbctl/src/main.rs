@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0
+
+//! Configures and watches Dynamic Load Balancer devices.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use clap::Parser;
+use dlb_config::system::Machine;
+use dlbctl::{cli::Cli, run, Context, INTERRUPTED};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A change that is under way is undone before the program ends.
+    if let Err(error) = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)) {
+        eprintln!("dlbctl: cannot listen for interruptions: {error}");
+        return ExitCode::FAILURE;
+    }
+    let machine = Machine::new(&cli.root);
+    let stdout = std::io::stdout();
+    let mut context = Context {
+        files: &machine,
+        root: &cli.root,
+        terminal: stdout.is_terminal(),
+        out: &mut stdout.lock(),
+        json: cli.json,
+        quiet: cli.quiet,
+    };
+    match run(&cli, &mut context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in error.words.lines() {
+                eprintln!("dlbctl: {line}");
+            }
+            ExitCode::from(error.code)
+        }
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0
+
+//! `vf`: what virtual functions have of a device.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dlb_config::plan::{Action, Step};
+use dlb_config::system::{self, Device, RESOURCES};
+use dlb_config::Plan;
+use serde_json::json;
+
+use crate::cli::VfCommand;
+use crate::show::table;
+use crate::{interrupted, Context, Error};
+
+pub(crate) fn run(
+    context: &mut Context<'_>,
+    device: Option<&str>,
+    command: &VfCommand,
+) -> Result<(), Error> {
+    let device = find(context, device)?;
+    match command {
+        VfCommand::Show => show(context, &device),
+        VfCommand::Split { count } => split(context, &device, *count),
+        VfCommand::Assign { vf, resources } => assign(context, &device, *vf, resources),
+        VfCommand::Off => {
+            let plan = write(&[(device.path().join("sriov_numvfs"), device.vfs.0, 0)]);
+            plan.run(context.files, &interrupted, |_| ())?;
+            Ok(context.say(format_args!("{} has no virtual functions", device.name))?)
+        }
+    }
+}
+
+fn find(context: &Context<'_>, name: Option<&str>) -> Result<Device, Error> {
+    let mut devices = system::read_devices(context.files)?;
+    devices.retain(|device| device.vfs.1 > 0);
+    match name {
+        Some(name) => devices
+            .into_iter()
+            .find(|device| device.name == name)
+            .ok_or_else(|| {
+                Error::missing(format!(
+                    "there is no device `{name}` with virtual functions"
+                ))
+            }),
+        None if devices.len() > 1 => Err(Error::missing(
+            "there are several devices: choose with --device",
+        )),
+        None => devices
+            .pop()
+            .ok_or_else(|| Error::missing("there is no device with virtual functions")),
+    }
+}
+
+/// The directory of what a virtual function has.
+fn share(device: &Device, vf: u32) -> PathBuf {
+    device.path().join(format!("vf{vf}_resources"))
+}
+
+fn read(context: &Context<'_>, dir: &Path) -> BTreeMap<&'static str, u32> {
+    let number = |name: &str| context.files.read(&dir.join(name)).ok()?.parse().ok();
+    RESOURCES
+        .iter()
+        .filter_map(|name| Some((*name, number(name)?)))
+        .collect()
+}
+
+fn write(values: &[(PathBuf, u32, u32)]) -> Plan {
+    let steps = values
+        .iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(path, old, new)| Step {
+            path: path.clone(),
+            action: Action::Write {
+                old: old.to_string(),
+                new: new.to_string(),
+            },
+            place: None,
+        })
+        .collect();
+    Plan { steps }
+}
+
+fn show(context: &mut Context<'_>, device: &Device) -> Result<(), Error> {
+    let shares: Vec<_> = (0..device.vfs.0)
+        .map(|vf| {
+            let dir = share(device, vf);
+            let locked = context
+                .files
+                .read(&dir.join("locked"))
+                .is_ok_and(|text| text == "1");
+            (vf, locked, read(context, &dir))
+        })
+        .collect();
+    if context.json {
+        let list: Vec<_> = shares
+            .iter()
+            .map(|(vf, locked, share)| json!({ "vf": vf, "locked": locked, "resources": share }))
+            .collect();
+        return Ok(context.print_json(&json!({ "device": device.name, "vfs": list }))?);
+    }
+    let (on, most) = device.vfs;
+    writeln!(
+        context.out,
+        "{}: {on} of {most} virtual functions on",
+        device.name
+    )?;
+    if on == 0 {
+        return Ok(());
+    }
+    let mut rows = vec![[
+        "VF",
+        "LOCKED",
+        "DOMAINS",
+        "LDB QUEUES",
+        "LDB PORTS",
+        "DIR PORTS",
+        "LDB CREDITS",
+        "DIR CREDITS",
+    ]
+    .map(String::from)];
+    for (vf, locked, share) in &shares {
+        let has = |name: &str| share.get(name).map_or("-".to_string(), u32::to_string);
+        rows.push([
+            vf.to_string(),
+            if *locked { "yes" } else { "no" }.to_string(),
+            has("num_sched_domains"),
+            has("num_ldb_queues"),
+            has("num_ldb_ports"),
+            has("num_dir_ports"),
+            has("num_ldb_credits"),
+            has("num_dir_credits"),
+        ]);
+    }
+    Ok(table(context, &rows)?)
+}
+
+fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), Error> {
+    let (on, most) = device.vfs;
+    if count > most {
+        let words = format!(
+            "{} can have {most} virtual functions, not {count}",
+            device.name
+        );
+        return Err(Error::too_much(words));
+    }
+    if on > 0 {
+        let words = format!(
+            "{} has {on} virtual functions already: dlbctl vf off",
+            device.name
+        );
+        return Err(Error::failed(words));
+    }
+    // Their driver must not come before they have something, because then it is too late.
+    let dir = device.path();
+    let probe = dir.join("sriov_drivers_autoprobe");
+    write(&[(probe.clone(), 1, 0), (dir.join("sriov_numvfs"), 0, count)]).run(
+        context.files,
+        &interrupted,
+        |_| (),
+    )?;
+    let mut values = Vec::new();
+    for name in RESOURCES {
+        // The classes of ports add up to the ports, so one of the two has to be left out.
+        if *name == "num_ldb_ports" {
+            continue;
+        }
+        let each = device.available.get(*name).copied().unwrap_or(0) / count;
+        values.extend((0..count).map(|vf| (share(device, vf).join(name), 0, each)));
+    }
+    let result = write(&values).run(context.files, &interrupted, |_| ());
+    let back = write(&[(probe, 0, 1)]).run(context.files, &|| false, |_| ());
+    if let Err(failure) = result {
+        write(&[(dir.join("sriov_numvfs"), count, 0)]).run(context.files, &|| false, |_| ())?;
+        return Err(failure.into());
+    }
+    back?;
+    let mut functions = Vec::new();
+    for vf in 0..count {
+        let link = context.root.join(dir.strip_prefix("/").unwrap_or(&dir));
+        let function = std::fs::read_link(link.join(format!("virtfn{vf}")));
+        functions.extend(
+            function
+                .ok()
+                .and_then(|path| path.file_name().map(|n| n.to_owned())),
+        );
+    }
+    for function in functions {
+        let function = function.to_string_lossy();
+        // That its driver refuses a function is the driver's to tell.
+        let _ = context
+            .files
+            .write(Path::new("/sys/bus/pci/drivers_probe"), &function);
+    }
+    Ok(context.say(format_args!(
+        "{}: {count} virtual functions with equal shares",
+        device.name
+    ))?)
+}
+
+fn assign(
+    context: &mut Context<'_>,
+    device: &Device,
+    vf: u32,
+    resources: &[String],
+) -> Result<(), Error> {
+    let dir = share(device, vf);
+    if !context.files.exists(&dir) {
+        return Err(Error::missing(format!(
+            "{} has no virtual function {vf} on",
+            device.name
+        )));
+    }
+    let now = read(context, &dir);
+    let mut values = Vec::new();
+    for word in resources {
+        let usage = |words: String| Error { code: 2, words };
+        let (name, count) = word
+            .split_once('=')
+            .ok_or_else(|| usage(format!("`{word}` is not of the form RESOURCE=COUNT")))?;
+        let old = *now.get(name).ok_or_else(|| {
+            usage(format!(
+                "`{name}` is no resource: there are {}",
+                RESOURCES.join(", ")
+            ))
+        })?;
+        let new = count
+            .parse()
+            .map_err(|_| usage(format!("`{count}` is not a number")))?;
+        values.push((dir.join(name), old, new));
+    }
+    write(&values).run(context.files, &interrupted, |_| ())?;
+    Ok(context.say(format_args!(
+        "virtual function {vf} of {} has it",
+        device.name
+    ))?)
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0
+
+//! Whole command lines, on a machine in memory.
+
+use std::path::Path;
+
+use clap::{CommandFactory, Parser};
+use dlb_config::fake::Fake;
+use dlb_config::system::Files;
+use dlbctl::cli::Cli;
+use dlbctl::{run, Context, Error};
+
+const TOPOLOGY: &str = "
+[domains.a]
+num_ldb_credits = 500
+
+[domains.a.ldb_queues.q]
+[domains.a.ldb_queues.r]
+[domains.a.ldb_ports.w]
+links = { q = 1 }
+
+[domains.a.dir_queues.d]
+[domains.a.dir_ports.t]
+queue = \"d\"
+";
+
+/// A machine, and a place for files.
+struct Bench {
+    fake: Fake,
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench {
+            fake: Fake::default(),
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Writes a file, and gives its path.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    fn try_run(&self, words: &str) -> Result<String, Error> {
+        let words = std::iter::once("dlbctl").chain(words.split_whitespace());
+        let cli = Cli::try_parse_from(words).unwrap();
+        let mut out = Vec::new();
+        let mut context = Context {
+            files: &self.fake,
+            root: self.dir.path(),
+            out: &mut out,
+            json: cli.json,
+            quiet: cli.quiet,
+            terminal: false,
+        };
+        run(&cli, &mut context)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    fn run(&self, words: &str) -> String {
+        self.try_run(words)
+            .unwrap_or_else(|error| panic!("dlbctl {words}: {error}"))
+    }
+
+    /// What a command that must fail says, after its exit code.
+    fn refused(&self, words: &str) -> String {
+        let error = self.try_run(words).expect_err(words);
+        format!("{}: {}", error.code, error.words)
+    }
+
+    fn json(&self, words: &str) -> serde_json::Value {
+        serde_json::from_str(&self.run(words)).unwrap()
+    }
+
+    fn read(&self, path: &str) -> String {
+        self.fake
+            .read(&Path::new("/sys/kernel/config/dlb").join(path))
+            .unwrap()
+    }
+
+    fn with_domain() -> Self {
+        let bench = Bench::new();
+        let file = bench.file("t.toml", TOPOLOGY);
+        bench.run(&format!("apply {file}"));
+        bench
+    }
+}
+
+#[test]
+fn the_command_line_makes_sense() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn apply_makes_it_real_once() {
+    let bench = Bench::new();
+    let file = bench.file("t.toml", TOPOLOGY);
+    let plan = bench.run(&format!("apply --dry-run {file}"));
+    assert!(
+        plan.starts_with("mkdir a\necho 500 > a/num_ldb_credits\n"),
+        "{plan}"
+    );
+    assert!(plan.ends_with("echo 1 > a/enable\n"), "{plan}");
+    assert!(bench.refused("show a").starts_with("4: "));
+    assert!(bench
+        .run(&format!("apply {file}"))
+        .starts_with("1 domains as described, 10 changes"));
+    assert_eq!(bench.read("a/state"), "enabled");
+    assert!(bench.run(&format!("apply {file}")).ends_with("0 changes\n"));
+    assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
+}
+
+#[test]
+fn what_apply_refuses_has_an_exit_code_of_its_own() {
+    let bench = Bench::with_domain();
+    let wrong = bench.file("wrong.toml", "[domains.b]\ncq_depth = 4");
+    let words = bench.refused(&format!("apply {wrong}"));
+    assert!(
+        words.starts_with("3: ") && words.contains("wrong.toml:2: b: cq_depth is no"),
+        "{words}"
+    );
+    let large = bench.file("large.toml", "[domains.b]\nnum_ldb_credits = 9000");
+    let words = bench.refused(&format!("apply {large}"));
+    assert!(
+        words.starts_with("5: ") && words.contains("dlb0 has 7692 num_ldb_credits"),
+        "{words}"
+    );
+    let other = bench.file("other.toml", &TOPOLOGY.replace("500", "600"));
+    let words = bench.refused(&format!("apply {other}"));
+    assert!(
+        words.starts_with("1: ") && words.contains("--restart"),
+        "{words}"
+    );
+    bench.run(&format!("apply --restart {other}"));
+    assert_eq!(bench.read("a/num_ldb_credits"), "600");
+    assert!(bench
+        .refused("apply /nowhere/x.toml")
+        .starts_with("1: cannot read /nowhere"));
+    assert!(bench
+        .refused(&format!("apply {other} {other}"))
+        .contains("is described by"));
+}
+
+#[test]
+fn prune_removes_what_is_not_named() {
+    let bench = Bench::with_domain();
+    let file = bench.file("b.toml", "[domains.b]\n");
+    bench.run(&format!("apply {file}"));
+    assert!(bench.run("list").contains("\na "));
+    bench.run(&format!("apply --prune {file}"));
+    assert!(!bench.run("list").contains("\na "));
+}
+
+#[test]
+fn save_gives_what_apply_takes() {
+    let bench = Bench::with_domain();
+    let saved = bench.run("save a");
+    let file = bench.file("saved.toml", &saved);
+    assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
+    bench.run("destroy a");
+    bench.run(&format!("apply {file}"));
+    assert_eq!(bench.run("save a"), saved);
+
+    let output = bench.dir.path().join("out.toml");
+    bench.run(&format!("save -o {}", output.display()));
+    let all = std::fs::read_to_string(&output).unwrap();
+    assert!(
+        all.starts_with("[devices.dlb0]\nsequence_numbers = [64, 64]\n"),
+        "{all}"
+    );
+    assert!(all.ends_with(&saved), "{all}");
+    bench.run(&format!("apply {}", output.display()));
+    assert!(bench
+        .refused("save nothing")
+        .starts_with("4: there is no domain `nothing`"));
+}
+
+#[test]
+fn domains_are_switched() {
+    let bench = Bench::with_domain();
+    assert_eq!(bench.run("disable a"), "a: configuring\n");
+    assert_eq!(bench.run("disable a"), "a: configuring\n");
+    assert_eq!(bench.run("enable a"), "a: enabled\n");
+    bench.run("stop a");
+    assert_eq!(bench.read("a/scheduling"), "0");
+    bench.run("start a");
+    assert_eq!(bench.read("a/scheduling"), "1");
+    for command in [
+        "enable",
+        "disable",
+        "start",
+        "stop",
+        "destroy",
+        "alerts",
+        "top --once",
+    ] {
+        assert!(bench
+            .refused(&format!("{command} b"))
+            .starts_with("4: there is no domain `b`"));
+    }
+}
+
+#[test]
+fn a_failed_enable_tells_what_the_driver_objects_to() {
+    let bench = Bench::new();
+    let text = "[domains.b]\nenable = false\nnum_dir_credits = 9000";
+    let file = bench.file("b.toml", text);
+    bench.run(&format!("apply {file}"));
+    let words = bench.refused("enable b");
+    assert!(
+        words.starts_with("1: ") || words.starts_with("5: "),
+        "{words}"
+    );
+    assert!(
+        words.contains("num_dir_credits: asked for 9000, 4096 are free"),
+        "{words}"
+    );
+}
+
+#[test]
+fn links_change_while_enabled() {
+    let bench = Bench::with_domain();
+    assert_eq!(bench.run("link a w r:3"), "a/w: linked to q:1 r:3\n");
+    assert_eq!(bench.run("link a w q"), "a/w: linked to q:0 r:3\n");
+    assert_eq!(bench.run("unlink a w q r"), "a/w: linked to nothing\n");
+    assert_eq!(bench.read("a/ldb_ports/w/links"), "");
+    assert!(bench
+        .refused("unlink a w q")
+        .starts_with("4: port `w` has no link"));
+    assert!(bench
+        .refused("link a x q")
+        .starts_with("4: domain `a` has no load-balanced port"));
+    assert!(bench
+        .refused("link a w x")
+        .starts_with("4: domain `a` has no load-balanced queue"));
+    assert!(bench.refused("link a w q:9").starts_with("2: "));
+}
+
+#[test]
+fn destroy_leaves_nothing() {
+    let bench = Bench::with_domain();
+    let before = Fake::default().snapshot();
+    assert!(bench.run("destroy -n a").ends_with("rmdir a\n"));
+    assert_eq!(bench.run("destroy --all"), "removed a\n");
+    assert_eq!(bench.fake.snapshot(), before);
+    assert_eq!(bench.run("destroy --all"), "there are no domains\n");
+}
+
+#[test]
+fn list_and_show_say_what_there_is() {
+    let bench = Bench::with_domain();
+    let list = bench.run("list");
+    assert!(
+        list.contains("dlb0    0000:00:04.0  DLB 2.0  1/32"),
+        "{list}"
+    );
+    assert!(
+        list.contains("a       enabled  auto    2           1           2      nobody"),
+        "{list}"
+    );
+    let show = bench.run("show a");
+    assert!(
+        show.starts_with("domain a: enabled, device auto, used by nobody\n"),
+        "{show}"
+    );
+    assert!(show.contains("load-balanced port w"), "{show}");
+    assert!(show.contains("    links q:1\n"), "{show}");
+    assert!(!show.contains("device dlb0:"), "{show}");
+    assert!(bench
+        .run("show dlb0")
+        .contains("num_ldb_queues              2 used     30 free"));
+    assert!(bench.refused("show b").starts_with("4: "));
+
+    let json = bench.json("-j show a");
+    assert_eq!(json["domains"][0]["num_ldb_credits"], 500);
+    assert_eq!(json["domains"][0]["cos_strict"], false);
+    assert_eq!(json["domains"][0]["ldb_ports"][0]["links"][0]["queue"], "q");
+    assert_eq!(json["domains"][0]["enable"], true);
+    assert_eq!(
+        bench.json("-j list")["devices"][0]["total"]["num_ldb_ports"],
+        64
+    );
+}
+
+#[test]
+fn top_shows_depths_once() {
+    let bench = Bench::with_domain();
+    let depth = Path::new("/sys/kernel/config/dlb/a/ldb_queues/q/depth");
+    bench.fake.put(depth, "128");
+    let page = bench.run("top --once");
+    assert!(
+        page.contains("q                       128  ##########            w"),
+        "{page}"
+    );
+    bench.fake.put(
+        Path::new("/sys/kernel/config/dlb/a/ldb_queues/r/depth"),
+        "9",
+    );
+    assert!(bench
+        .run("top --once a")
+        .contains("no enabled port takes from it"));
+    let csv = bench.run("top --once --csv");
+    assert!(
+        csv.lines()
+            .nth(1)
+            .unwrap()
+            .ends_with(",a,ldb_queues,q,128,256,w"),
+        "{csv}"
+    );
+    assert_eq!(bench.json("-j top --once")["queues"][0]["depth"], 128);
+}
+
+#[test]
+fn nothing_is_there_without_the_driver() {
+    let bench = Bench::new();
+    let empty = bench.dir.path().display().to_string();
+    let cli = Cli::try_parse_from(["dlbctl", "list"]).unwrap();
+    let machine = dlb_config::system::Machine::new(&empty);
+    let mut context = Context {
+        files: &machine,
+        root: bench.dir.path(),
+        out: &mut Vec::new(),
+        json: false,
+        quiet: false,
+        terminal: false,
+    };
+    let error = run(&cli, &mut context).unwrap_err();
+    assert_eq!(error.code, 4);
+    assert!(error.words.contains("is the module dlb loaded"));
+}
+
+#[test]
+fn doctor_tells_what_is_wrong() {
+    let bench = Bench::new();
+    let error = bench.try_run("doctor").unwrap_err();
+    assert_eq!(error.code, 6);
+
+    let put = |path: &str, value: &str| bench.fake.put(Path::new(path), value);
+    put("/proc/sys/kernel/osrelease", "7.2.12-amd64");
+    put(
+        "/proc/mounts",
+        "configfs /sys/kernel/config configfs rw 0 0",
+    );
+    put("/sys/module/dlb/refcnt", "0");
+    put("/sys/bus/pci/devices/0000:00:04.0/vendor", "0x8086");
+    put("/sys/bus/pci/devices/0000:00:04.0/device", "0x2710");
+    let well = bench.run("doctor");
+    assert!(
+        well.contains("ok    dlb0, a DLB 2.0 at 0000:00:04.0"),
+        "{well}"
+    );
+    assert!(!well.contains("wrong"), "{well}");
+
+    put("/proc/sys/kernel/osrelease", "6.12.0");
+    put("/sys/bus/pci/devices/0000:00:05.0/vendor", "0x8086");
+    put("/sys/bus/pci/devices/0000:00:05.0/device", "0x2714");
+    let error = bench.try_run("doctor").unwrap_err();
+    assert_eq!(error.words, "2 things are wrong");
+}
+
+#[test]
+fn equal_shares_for_virtual_functions() {
+    let bench = Bench::new();
+    let device = "/sys/bus/pci/drivers/dlb/0000:00:04.0";
+    bench
+        .fake
+        .put(Path::new(&format!("{device}/sriov_drivers_autoprobe")), "1");
+    for vf in 0..4 {
+        for resource in dlb_config::system::RESOURCES {
+            let path = format!("{device}/vf{vf}_resources/{resource}");
+            bench.fake.put(Path::new(&path), "0");
+        }
+    }
+    assert!(bench.run("vf split 4").contains("4 virtual functions"));
+    let read = |path: &str| {
+        bench
+            .fake
+            .read(Path::new(&format!("{device}/{path}")))
+            .unwrap()
+    };
+    assert_eq!(read("sriov_numvfs"), "4");
+    assert_eq!(read("sriov_drivers_autoprobe"), "1");
+    assert_eq!(read("vf3_resources/num_ldb_queues"), "8");
+    assert_eq!(read("vf0_resources/num_cos2_ldb_ports"), "4");
+    assert!(
+        bench.run("vf show").contains("3   no      8"),
+        "{}",
+        bench.run("vf show")
+    );
+    assert_eq!(
+        bench.json("-j vf show")["vfs"][1]["resources"]["num_ldb_credits"],
+        2048
+    );
+    bench.run("vf assign 0 num_ldb_queues=3 num_ldb_ports=7");
+    assert_eq!(read("vf0_resources/num_ldb_queues"), "3");
+    assert!(bench.refused("vf assign 0 nonsense=3").starts_with("2: "));
+    assert!(bench
+        .refused("vf assign 9 num_ldb_queues=3")
+        .starts_with("4: "));
+    assert!(bench.refused("vf split 2").starts_with("1: "));
+    bench.run("vf off");
+    assert_eq!(read("sriov_numvfs"), "0");
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_completions() {
+    let bench = Bench::new();
+    let dir = bench.dir.path().join("man");
+    bench.run(&format!("man {}", dir.display()));
+    for command in Cli::command()
+        .get_subcommands()
+        .filter(|c| !c.is_hide_set())
+    {
+        let page = dir.join(format!("dlbctl-{}.1", command.get_name()));
+        let text = std::fs::read_to_string(&page).unwrap_or_else(|e| panic!("{page:?}: {e}"));
+        assert!(text.contains(".SH DESCRIPTION"), "{page:?}");
+    }
+    let main = std::fs::read_to_string(dir.join("dlbctl.1")).unwrap();
+    assert!(main.contains("Exit status"), "{main}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = bench.run(&format!("completions {shell}"));
+        for word in ["selftest", "doctor", "dry-run"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+}
