@@ -14,6 +14,11 @@
 
 #include "helpers.h"
 
+bool dlb_vma_shared(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYSHARE;
+}
+
 /*
  * A mapping that holds page frames, not pages, which neither grows nor is
  * inherited by a child. Device memory is mapped uncached: write-combining

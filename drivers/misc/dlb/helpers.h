@@ -12,6 +12,7 @@
 struct device;
 struct vm_area_struct;
 
+bool dlb_vma_shared(const struct vm_area_struct *vma);
 void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable);
 int dlb_coherent_pfns(struct device *dev, void *cpu, dma_addr_t dma, size_t size,
 		      unsigned long *pfns, size_t num);

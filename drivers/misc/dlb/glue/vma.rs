@@ -18,10 +18,7 @@ use core::{
 use kernel::{
     bindings,
     error::from_err_ptr,
-    mm::virt::{
-        flags,
-        VmaNew, //
-    },
+    mm::virt::VmaNew,
     prelude::*, //
 };
 
@@ -36,6 +33,11 @@ extern "C" {
         flags: c_int,
         context: *const bindings::inode,
     ) -> *mut bindings::file;
+
+    /// Whether `VM_MAYSHARE` is set. The constant of the `kernel` crate of 7.2 will not do: it has
+    /// the value of `VM_MAYEXEC`. See `helpers.c`.
+    #[allow(improper_ctypes)] // As above.
+    fn dlb_vma_shared(vma: *const bindings::vm_area_struct) -> bool;
 
     /// Sets the flags and the protection of a mapping of page frames, see `helpers.c`.
     #[allow(improper_ctypes)] // As above.
@@ -147,7 +149,8 @@ impl NewMapping<'_> {
 
     /// Whether changes are meant to be seen by others (`MAP_SHARED`).
     pub(crate) fn shared(&self) -> bool {
-        self.vma().flags() & flags::MAYSHARE != 0
+        // SAFETY: By the requirements of `from_raw`.
+        unsafe { dlb_vma_shared(self.vma) }
     }
 
     /// Whether the mapping is writable.
