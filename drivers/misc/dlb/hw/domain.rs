@@ -97,7 +97,7 @@ pub struct LdbPortArgs {
     pub cos_strict: bool,
     /// DLB 2.5: in-flight threshold.
     pub inflight_threshold: Option<u32>,
-    /// Whether the consumer queue starts out enabled. Links to a disabled one cost less.
+    /// Whether the consumer queue is switched on now, rather than enabled later.
     pub enabled: bool,
 }
 
@@ -110,7 +110,7 @@ pub struct DirPortArgs {
     pub cq_depth: u32,
     /// The existing queue it belongs to; [`None`] if that is created later, or never.
     pub queue: Option<u32>,
-    /// Whether the consumer queue starts out enabled.
+    /// Whether the consumer queue is switched on now, rather than enabled later.
     pub enabled: bool,
 }
 
@@ -620,6 +620,7 @@ impl Pf {
         let port = self.ldb_port_mut(p)?;
         port.configured = true;
         port.enabled = args.enabled;
+        port.early = args.enabled;
         port.init_tokens = depth.init_tokens;
         port.cq_depth = args.cq_depth as u16;
         let virt = port.virt;
@@ -752,6 +753,7 @@ impl Pf {
         let pair = self.dir_pair_mut(p)?;
         pair.port = true;
         pair.enabled = args.enabled;
+        pair.early = args.enabled;
         pair.init_tokens = depth.init_tokens;
         let virt = pair.virt;
 
@@ -842,9 +844,33 @@ impl Pf {
         // Marked first: whatever happens next, a reset of the domain has to drain it.
         let entry = self.domain_mut(d)?;
         entry.started = true;
-        entry.live = true;
+        if !core::mem::replace(&mut entry.live, true) {
+            self.write_links(&io, d)?;
+            self.enable_cqs(&io, d)?;
+        }
         self.open_queues(&io, d, true);
         io.flush()
+    }
+
+    /// Switches on the CQs of a domain about to be started that are to be on and are not.
+    fn enable_cqs(&self, io: &Io<'_>, d: u8) -> Result {
+        let mut any = false;
+        for (p, port) in self.ports_of(d) {
+            if port.enabled && (!port.early || port.has_links()) {
+                set_ldb_cq_disabled(io, p.into(), false);
+                any = true;
+            }
+        }
+        for (p, pair) in self.pairs_of(d) {
+            if pair.port && pair.enabled && !pair.early {
+                set_dir_cq_disabled(io, p.into(), false);
+                any = true;
+            }
+        }
+        match any {
+            true => io.flush(),
+            false => Ok(()),
+        }
     }
 
     /// Sets or clears the permission to enqueue to a domain's queues.
@@ -908,6 +934,7 @@ impl Pf {
         enabled: bool,
     ) -> Result {
         let d = self.usable_domain(func, domain)?;
+        let live = self.domain(d)?.live;
         let io = Io::new(csr, self.version);
         match port {
             PortId::Ldb(id) => {
@@ -917,6 +944,12 @@ impl Pf {
                     return Ok(());
                 }
                 port.enabled = enabled;
+                // Nothing is scheduled before the domain is started, so nothing needs to be
+                // switched until then, unless it was switched on when the port was created.
+                if !live && !port.early {
+                    return Ok(());
+                }
+                port.early = !live && enabled;
                 // While links are being removed the CQ is off, until the last of them is.
                 if self.pending_removals(p) != 0 {
                     return Ok(());
@@ -930,6 +963,10 @@ impl Pf {
                     return Ok(());
                 }
                 pair.enabled = enabled;
+                if !live && !pair.early {
+                    return Ok(());
+                }
+                pair.early = !live && enabled;
                 set_dir_cq_disabled(&io, p.into(), !enabled);
             }
         }

@@ -3,8 +3,9 @@
 //! Links between load-balanced queues and ports, which may change while elements flow.
 //!
 //! A port has eight places for queues. What is in a place stands in five tables of the hardware,
-//! which cannot be changed at once, so the CQ is off while they change. More is needed once the
-//! domain has been started:
+//! which cannot be changed at once, so the CQ is off while they change. Until the domain is started
+//! for the first time links are only noted; [`Pf::start_domain`] writes each word of the tables
+//! once. From then on more is needed:
 //!
 //! - The scheduler notices a new link only when the queue's in-flight count moves from its limit,
 //!   or comes back to 0. So the limit is set to 0, which stops the queue everywhere, and when none
@@ -184,12 +185,12 @@ impl Pf {
             self.try_finish_removals(&io, p)?;
         }
         if let Some(place) = self.find_place(p, |link| link.concerns(q)) {
-            return self.remap(&io, place, q, priority);
+            return self.remap(&io, d, place, q, priority);
         }
         if let Some(place) = self.find_place(p, |link| link.state == LinkState::Unmapped) {
             return match self.domain(d)?.live {
                 true => self.begin_map(&io, place, q, priority),
-                false => self.map_idle(&io, place, q, priority),
+                false => self.note_link(place, q, priority),
             };
         }
         let promised =
@@ -206,7 +207,8 @@ impl Pf {
     }
 
     /// Links a queue to a port it is linked to, or about to be.
-    fn remap(&mut self, io: &Io<'_>, place: Place, q: u8, priority: u8) -> Result {
+    fn remap(&mut self, io: &Io<'_>, d: u8, place: Place, q: u8, priority: u8) -> Result {
+        let live = self.domain(d)?.live;
         let link = self.link_mut(place)?;
         if link.next.is(q) {
             link.next_priority = priority;
@@ -218,6 +220,10 @@ impl Pf {
                 Ok(())
             }
             LinkState::Mapped if link.priority == priority => Ok(()),
+            LinkState::Mapped if !live => {
+                link.priority = priority;
+                Ok(())
+            }
             LinkState::Mapped => {
                 link.priority = priority;
                 self.stop_cq(io, place.port)?;
@@ -282,9 +288,7 @@ impl Pf {
             }
             LinkState::Mapped => {
                 *link = Link::default();
-                self.stop_cq(&io, p)?;
-                self.write_unmapped(&io, place, q)?;
-                self.restart_cq(&io, p)
+                Ok(())
             }
             LinkState::UnmapInProgress => Ok(()),
             LinkState::Unmapped => Err(Error::Internal),
@@ -415,17 +419,53 @@ impl Pf {
         Ok(())
     }
 
-    /// Makes a link in a domain that was never started.
-    fn map_idle(&mut self, io: &Io<'_>, place: Place, q: u8, priority: u8) -> Result {
+    /// Notes a link in a domain that was never started.
+    fn note_link(&mut self, place: Place, q: u8, priority: u8) -> Result {
         *self.link_mut(place)? = Link {
             state: LinkState::Mapped,
             queue: q,
             priority,
             ..Link::default()
         };
-        self.stop_cq(io, place.port)?;
-        self.write_mapped(io, place, q)?;
-        self.restart_cq(io, place.port)
+        Ok(())
+    }
+
+    /// Writes the links of a domain that is about to be started for the first time. The CQs that
+    /// are on already are switched off, and are for the caller to switch on.
+    pub(super) fn write_links(&self, io: &Io<'_>, d: u8) -> Result {
+        let mut any = false;
+        for (p, port) in self.ports_of(d).filter(|(_, port)| port.has_links()) {
+            if port.early {
+                set_ldb_cq_disabled(io, p.into(), true);
+                any = true;
+            }
+        }
+        if any {
+            io.flush()?;
+        }
+        for (p, port) in self.ports_of(d).filter(|(_, port)| port.has_links()) {
+            self.write_priorities(io, p)?;
+            let (low, high) = port.links.split_at(MAX_LINKS / 2);
+            if low.iter().any(Link::is_valid) {
+                self.write_queues(io, p, 0)?;
+            }
+            if high.iter().any(Link::is_valid) {
+                self.write_queues(io, p, MAX_LINKS as u8 / 2)?;
+            }
+        }
+        let mut any = false;
+        for (q, _) in self.queues_of(d) {
+            for first in (0..num(MAX_LDB_PORTS)).step_by(4) {
+                if self.places_of(first, q) != 0 {
+                    self.write_places_of(io, first, q);
+                    any = true;
+                }
+            }
+        }
+        match any {
+            true => io.flush(),
+            false => Ok(()),
+        }
     }
 
     /// Begins to make a link in a domain through which elements may flow.
@@ -598,7 +638,7 @@ impl Pf {
         let mut valid = 0u32;
         let mut priorities = 0u32;
         for (index, link) in (0..MAX_LINKS as u32).zip(&self.ldb_port(p)?.links) {
-            if matches!(link.state, LinkState::Mapped | LinkState::UnmapInProgress) {
+            if link.is_valid() {
                 valid |= 1 << (index & 7);
                 priorities |= u32::from(link.priority & 7) << ((index & 7).wrapping_mul(3));
             }
@@ -613,15 +653,23 @@ impl Pf {
     /// Writes the five tables for a link that is there now. The CQ is off.
     fn write_mapped(&self, io: &Io<'_>, place: Place, q: u8) -> Result {
         self.write_priorities(io, place.port)?;
-        let p = u32::from(place.port);
-        let mut queues = [0u32; MAX_LINKS];
-        for (queue, link) in queues.iter_mut().zip(&self.ldb_port(place.port)?.links) {
-            if matches!(link.state, LinkState::Mapped | LinkState::UnmapInProgress) {
-                *queue = link.queue.into();
-            }
-        }
+        self.write_queues(io, place.port, place.index)?;
+        self.write_places_of(io, place.port, q);
+        io.flush()
+    }
+
+    /// Writes the queues in the half of a port's places that `index` lies in.
+    fn write_queues(&self, io: &Io<'_>, port: u8, index: u8) -> Result {
+        let p = u32::from(port);
+        let queues = self
+            .ldb_port(port)?
+            .links
+            .map(|link| match link.is_valid() {
+                true => u32::from(link.queue),
+                false => 0,
+            });
         let [q0, q1, q2, q3, q4, q5, q6, q7] = queues;
-        match place.index {
+        match index {
             0..=3 => io.write(
                 LSP_CQ2QID0::at(p),
                 LSP_CQ2QID0::zeroed()
@@ -639,8 +687,7 @@ impl Pf {
                     .qid_p7(q7),
             ),
         }
-        self.write_places_of(io, place.port, q);
-        io.flush()
+        Ok(())
     }
 
     /// Writes the tables for a link that is gone. The CQ is off. The place keeps its queue number;
@@ -651,34 +698,50 @@ impl Pf {
         io.flush()
     }
 
-    /// Writes which places of the ports around `port` hold a queue: one word for four ports, in
-    /// three copies.
-    fn write_places_of(&self, io: &Io<'_>, port: u8, q: u8) {
-        let word = u32::from(port >> 2);
+    /// Which places of the four ports around `port` hold a queue, a byte for each port.
+    fn places_of(&self, port: u8, q: u8) -> u32 {
         let mut bits = 0u32;
         let first = port & !3;
         let ports = self.ldb_ports.get(first as usize..).unwrap_or(&[]);
         for (i, entry) in (0u32..4).zip(ports) {
             for (index, link) in (0u32..8).zip(&entry.links) {
-                let linked = matches!(link.state, LinkState::Mapped | LinkState::UnmapInProgress);
-                if linked && link.queue == q {
+                if link.is_valid() && link.queue == q {
                     bits |= 1 << (i.wrapping_mul(8).wrapping_add(index) & 31);
                 }
             }
         }
-        let q = u32::from(q);
-        macro_rules! copy {
-            ($reg:ident) => {
-                io.write(
-                    $reg::at2(q, word),
-                    <$reg as super::regs::Register>::from_bits(bits),
-                )
-            };
-        }
-        copy!(ATM_QID2CQIDIX);
-        copy!(LSP_QID2CQIDIX);
-        copy!(LSP_QID2CQIDIX2);
+        bits
     }
+
+    fn write_places_of(&self, io: &Io<'_>, port: u8, q: u8) {
+        write_places(io, port, q, self.places_of(port, q));
+    }
+
+    /// Clears all words that say which places hold a queue.
+    pub(super) fn clear_places_of(&self, io: &Io<'_>, q: u8) {
+        for first in (0..num(MAX_LDB_PORTS)).step_by(4) {
+            if self.places_of(first, q) != 0 {
+                write_places(io, first, q, 0);
+            }
+        }
+    }
+}
+
+/// Writes the three copies of [`Pf::places_of`].
+fn write_places(io: &Io<'_>, port: u8, q: u8, bits: u32) {
+    let word = u32::from(port >> 2);
+    let q = u32::from(q);
+    macro_rules! copy {
+        ($reg:ident) => {
+            io.write(
+                $reg::at2(q, word),
+                <$reg as super::regs::Register>::from_bits(bits),
+            )
+        };
+    }
+    copy!(ATM_QID2CQIDIX);
+    copy!(LSP_QID2CQIDIX);
+    copy!(LSP_QID2CQIDIX2);
 }
 
 /// Elements of a queue that are in flight.

@@ -19,7 +19,6 @@ use super::hcw::Command;
 use super::hcw::Hcw;
 use super::io::Csr;
 use super::io::Io;
-use super::regs::atm::*;
 use super::regs::chp::*;
 use super::regs::lsp::*;
 use super::regs::ro::*;
@@ -266,6 +265,16 @@ impl Pf {
         }
     }
 
+    /// Switches off the CQs that were on although the domain was never started.
+    fn disable_early_cqs(&self, io: &Io<'_>, d: u8) {
+        for (p, _) in self.ports_of(d).filter(|(_, port)| port.early) {
+            set_ldb_cq_disabled(io, p.into(), true);
+        }
+        for (p, _) in self.pairs_of(d).filter(|(_, pair)| pair.early) {
+            set_dir_cq_disabled(io, p.into(), true);
+        }
+    }
+
     /// Empties a domain through which elements may have flowed.
     fn drain_domain(&mut self, io: &Io<'_>, d: u8) -> Result {
         // Links can be finished only when nothing is in flight.
@@ -367,10 +376,14 @@ impl Pf {
             true => self.drain_domain(&io, d),
             false => Ok(()),
         };
-        if !entry.live || drained.is_err() {
-            self.set_ldb_cqs_disabled(&io, d, true);
+        if !entry.live {
+            self.disable_early_cqs(&io, d);
+        } else {
+            if drained.is_err() {
+                self.set_ldb_cqs_disabled(&io, d, true);
+            }
+            self.set_dir_cqs_disabled(&io, d, true);
         }
-        self.set_dir_cqs_disabled(&io, d, true);
         for (p, _) in self.pairs_of(d).filter(|(_, pair)| pair.port) {
             io.write(SYS_DIR_PP_V::at(p.into()), SYS_DIR_PP_V::zeroed());
         }
@@ -438,7 +451,7 @@ impl Pf {
             self.scrub_dir_port(io, p.into(), pair, func, live);
         }
         for (q, queue) in self.queues_of(d) {
-            self.scrub_ldb_queue(io, d, q, queue, live);
+            self.scrub_ldb_queue(io, q, queue, live);
         }
         for (q, _) in self.pairs_of(d).filter(|(_, pair)| pair.queue) {
             let q = u32::from(q);
@@ -486,9 +499,11 @@ impl Pf {
             io.reset(LSP_CQ_LDB_TOT_SCH_CNTL::at(p));
             io.reset(LSP_CQ_LDB_TOT_SCH_CNTH::at(p));
         }
-        io.reset(LSP_CQ2QID0::at(p));
-        io.reset(LSP_CQ2QID1::at(p));
-        io.reset(LSP_CQ2PRIOV::at(p));
+        if live {
+            io.reset(LSP_CQ2QID0::at(p));
+            io.reset(LSP_CQ2QID1::at(p));
+            io.reset(LSP_CQ2PRIOV::at(p));
+        }
     }
 
     fn scrub_dir_port(&self, io: &Io<'_>, p: u32, pair: &DirPair, func: Func, live: bool) {
@@ -522,7 +537,7 @@ impl Pf {
         }
     }
 
-    fn scrub_ldb_queue(&self, io: &Io<'_>, d: u8, q: u8, queue: &LdbQueue, live: bool) {
+    fn scrub_ldb_queue(&self, io: &Io<'_>, q: u8, queue: &LdbQueue, live: bool) {
         let index = u32::from(q);
         if live {
             io.reset(LSP_QID_NALDB_TOT_ENQ_CNTL::at(index));
@@ -549,16 +564,9 @@ impl Pf {
                 None => {}
             }
         }
-        // Of the words that say which CQs hold the queue, only those can be set whose ports do.
-        for word in 0..(MAX_LDB_PORTS / 4) as u32 {
-            let holds = |(p, port): (u8, &LdbPort)| {
-                u32::from(p >> 2) == word && port.links.iter().any(|link| link.concerns(q))
-            };
-            if self.ports_of(d).any(holds) {
-                io.reset(LSP_QID2CQIDIX::at2(index, word));
-                io.reset(LSP_QID2CQIDIX2::at2(index, word));
-                io.reset(ATM_QID2CQIDIX::at2(index, word));
-            }
+        // Of the words that say which CQs hold the queue, only those are set whose ports do.
+        if live {
+            self.clear_places_of(io, q);
         }
     }
 }

@@ -179,6 +179,12 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Whether the hardware's tables show this place as taken: a link being made is not there yet,
+    /// one being removed still is.
+    pub(super) fn is_valid(&self) -> bool {
+        matches!(self.state, LinkState::Mapped | LinkState::UnmapInProgress)
+    }
+
     /// Whether this place is, or will be, this queue's.
     pub(super) fn concerns(&self, queue: u8) -> bool {
         (self.state != LinkState::Unmapped && self.queue == queue) || self.next.is(queue)
@@ -194,17 +200,25 @@ pub(super) struct LdbPort {
     pub(super) configured: bool,
     /// Its user wants it enabled.
     pub(super) enabled: bool,
+    /// The CQ was switched on before the domain was started.
+    pub(super) early: bool,
     /// Tokens that were charged in advance to make the CQ shallower than 8.
     pub(super) init_tokens: u8,
     /// The interrupt has been set up.
     pub(super) interrupt: bool,
-    /// The VF whose vector interrupts, if that was set up for a VF.
     pub(super) cq_depth: u16,
     pub(super) links: [Link; MAX_LINKS],
     /// When the oldest link under way was asked for, for the time-out.
     pub(super) since_ms: u32,
     /// Whether `since_ms` counts.
     pub(super) timing: bool,
+}
+
+impl LdbPort {
+    /// Whether the tables of a port that was never started have to be written.
+    pub(super) fn has_links(&self) -> bool {
+        self.links.iter().any(Link::is_valid)
+    }
 }
 
 /// A directed port and the queue of the same number.
@@ -216,6 +230,7 @@ pub(super) struct DirPair {
     pub(super) queue: bool,
     pub(super) port: bool,
     pub(super) enabled: bool,
+    pub(super) early: bool,
     pub(super) init_tokens: u8,
     pub(super) interrupt: bool,
 }
