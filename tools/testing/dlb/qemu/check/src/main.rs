@@ -74,12 +74,32 @@ pub fn growth(names: &[&str], f: impl FnOnce() -> Result) -> Result<Vec<u64>> {
         .collect()
 }
 
+fn done(r: Result) -> ExitCode {
+    match r {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let Some(insn) = args.first().and_then(|a| a.strip_prefix("--fault=")) {
         // A child that is expected to die.
         store::fault(insn);
         return ExitCode::SUCCESS;
+    }
+
+    match args.first().map(String::as_str) {
+        Some("--hammer") => return done(Function::find().and_then(|f| store::hammer(&f))),
+        Some("--alive") => {
+            return done(
+                Function::find().and_then(|f| f.power_on().and_then(|()| pci::total_vas(&f))),
+            )
+        }
+        _ => (),
     }
 
     println!("KTAP version 1");

@@ -245,3 +245,14 @@ pub fn two_ports_at_once(f: &Function) -> Result {
         vec![2 * 3 * LINES, 0],
     )
 }
+
+/// Store lines until somebody takes the page away.
+pub fn hammer(f: &Function) -> Result {
+    f.power_on()?;
+    let page = f.map(0, LDB_PP)?;
+    let line = Line::new(4);
+    loop {
+        // SAFETY: the start of a producer page takes lines; when it is gone, a signal ends this.
+        unsafe { movdir64b_to(page.at(0), line.0.as_ptr()) };
+    }
+}
