@@ -185,7 +185,8 @@ pub fn worker<T: Transport>(
             ensure!(!event.error(), "the device marked an event as damaged");
             if event.schedule() == Schedule::Atomic && event.message_type() == OUTWARD {
                 let (sequence, _) = unpack(event.data());
-                board.hold(row, u64::from(event.flow()), sequence, plan.flows)?;
+                // The flow as it was meant, in case the device minds another.
+                board.hold(row, sequence % plan.flows, sequence, plan.flows)?;
             }
             burst.push_back(event);
         }
@@ -218,7 +219,7 @@ pub fn worker<T: Transport>(
                 (Schedule::Atomic, OUTWARD) => {
                     work(sequence, plan.work);
                     board.count(row, Field::Atomic);
-                    board.let_go(row, u64::from(event.flow()));
+                    board.let_go(row, sequence % plan.flows);
                     let next = Event::unordered(queues.unordered, event.data());
                     forward(board, event, next.message_type(OUTWARD))?;
                 }
