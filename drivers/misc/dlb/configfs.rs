@@ -312,8 +312,8 @@ impl Domain {
                 Ok(())
             }
             Err(refusal) => {
-                let reason = refusal.text.as_ref().and_then(|text| text.to_str().ok());
-                trace::enable(&self.name, -1, &Err(refusal.err), reason.unwrap_or(""));
+                let reason = words(&refusal.text);
+                trace::enable(&self.name, -1, &Err(refusal.err), reason);
                 inner.error = refusal.text;
                 inner.phase = Phase::Failed;
                 inner.pins.clear();
@@ -433,6 +433,16 @@ fn append<T>(list: &mut KVec<T>, value: T) -> Result {
     Ok(list.push_within_capacity(value)?)
 }
 
+/// The words of a refusal; none if there are none or they were not in UTF-8.
+fn words(text: &Option<CString>) -> &str {
+    let bytes = match text {
+        Some(text) => text.to_bytes_with_nul(),
+        None => &[],
+    };
+    let words = bytes.split_last().map_or(bytes, |(_, words)| words);
+    core::str::from_utf8(words).unwrap_or("")
+}
+
 /// Writes a value and a line end.
 fn line(out: &mut Formatter<'_>, value: impl Value) -> Result {
     value.show(out)?;
@@ -516,10 +526,7 @@ impl Directory for Arc<Domain> {
         }),
         Attribute::ro(c"error", |domain, out| {
             let inner = domain.inner.lock();
-            match &inner.error {
-                Some(text) => line(out, text.to_str()?),
-                None => line(out, ""),
-            }
+            line(out, words(&inner.error))
         }),
         Attribute::ro(c"id", |domain, out| {
             let live = domain.inner.lock().live();

@@ -23,6 +23,7 @@ mod parse;
 mod pf;
 mod plan;
 mod reset;
+mod sysfs;
 
 module! {
     type: DlbModule,

@@ -32,7 +32,8 @@ use crate::{
         Wakers, //
     },
     pf::PhysicalFunction,
-    reset, //
+    reset,
+    sysfs, //
 };
 
 /// Vector of everything that is not a consumer queue.
@@ -84,7 +85,7 @@ impl Driver for DlbDriver {
     const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
 
     fn groups() -> &'static Groups<Bound> {
-        static GROUPS: Groups<Bound> = Groups::NONE;
+        static GROUPS: Groups<Bound> = sysfs::groups();
         &GROUPS
     }
 

@@ -173,6 +173,38 @@ pub(crate) fn inflight_threshold(input: &[u8]) -> Result<u32> {
     number(input, 0, 2048)
 }
 
+/// How many sequence numbers a slot of a group has.
+pub(crate) fn slot_size(input: &[u8]) -> Result<u32> {
+    match sequence_numbers(input)? {
+        0 => Err(ERANGE),
+        size => Ok(size),
+    }
+}
+
+/// A share of something.
+pub(crate) fn percent(input: &[u8]) -> Result<u32> {
+    number(input, 0, 100)
+}
+
+/// How long a consumer queue may lie unattended; 0 is for ever.
+pub(crate) fn watchdog_seconds(input: &[u8]) -> Result<u32> {
+    number_of(input, &[0, 1, 10, 40])
+}
+
+/// A weight of the round-robin arbiter.
+pub(crate) fn wrr_weight(input: &[u8]) -> Result<u32> {
+    number(input, 0, 7)
+}
+
+/// `sparse`, which is true, or `packed`.
+pub(crate) fn cq_layout(input: &[u8]) -> Result<bool> {
+    match input.trim_ascii() {
+        b"sparse" => Ok(true),
+        b"packed" => Ok(false),
+        _ => Err(EINVAL),
+    }
+}
+
 /// The links of a port.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Links([Option<LinkDesc>; MAX_LINKS]);
@@ -403,6 +435,13 @@ mod tests {
         assert_eq!(sequence_numbers(b"1024\n")?, 1024);
         assert!(fails(sequence_numbers(b"32"), ERANGE));
         assert!(fails(sequence_numbers(b"2048"), ERANGE));
+        assert_eq!(slot_size(b"64")?, 64);
+        assert!(fails(slot_size(b"0"), ERANGE));
+        assert_eq!(percent(b"100")?, 100);
+        assert!(fails(percent(b"101"), ERANGE));
+        assert!(fails(percent(b"256"), ERANGE));
+        assert_eq!(watchdog_seconds(b"40")?, 40);
+        assert!(fails(watchdog_seconds(b"20"), ERANGE));
         assert_eq!(lock_id_comp_level(b"65536")?, 65536);
         assert!(fails(lock_id_comp_level(b"8192"), ERANGE));
         assert_eq!(cq_depth(b"1")?, 1);
@@ -428,6 +467,9 @@ mod tests {
         assert!(fails(device(b"dlb"), EINVAL));
         assert!(fails(device(b"dlb-1"), EINVAL));
         assert!(fails(device(b""), EINVAL));
+        assert!(cq_layout(b"sparse\n")?);
+        assert!(!cq_layout(b"packed\n")?);
+        assert!(fails(cq_layout(b"1"), EINVAL));
         assert!(reference(b"\n")?.is_none());
         assert!(fails(reference(b"a/b"), EINVAL));
         Ok(())

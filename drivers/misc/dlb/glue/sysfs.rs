@@ -131,12 +131,12 @@ impl<D: Send + Sync + 'static> Raw<D> {
     /// # Safety
     ///
     /// `dev` must be a device that is bound and stays so for `'a`, with a `D` as its driver data.
-    unsafe fn data<'a>(dev: *mut bindings::device) -> (&'a CStr, &'a D) {
+    unsafe fn data<'a>(dev: *mut bindings::device) -> &'a D {
         // SAFETY: By the safety requirements the device is valid and bound; its data is there as
         // long as its files are.
         unsafe {
-            let device = &*dev.cast::<device::Device>();
-            (device.name(), super::pci::data::<D>(dev))
+            let dev = &*dev.cast::<device::Device<device::CoreInternal<'_>>>();
+            dev.drvdata_borrow::<D>().get_ref()
         }
     }
 
@@ -151,7 +151,7 @@ impl<D: Send + Sync + 'static> Raw<D> {
         // SAFETY: The driver core creates the files after probing and removes them, waiting for
         // their callbacks, before it unbinds. By the invariants the data is a `D`. The page is
         // `PAGE_SIZE` long and nobody else has it.
-        let ((_, data), this, page) = unsafe {
+        let (data, this, page) = unsafe {
             (
                 Self::data(dev),
                 &*container_of!(attr, Self, raw),
@@ -175,7 +175,7 @@ impl<D: Send + Sync + 'static> Raw<D> {
         size: usize,
     ) -> isize {
         // SAFETY: As for `show`, except that the page is only read.
-        let ((name, data), this, page) = unsafe {
+        let (data, this, page) = unsafe {
             (
                 Self::data(dev),
                 &*container_of!(attr, Self, raw),
@@ -185,7 +185,8 @@ impl<D: Send + Sync + 'static> Raw<D> {
         from_result(|| {
             let attribute = this.attribute;
             let result = (attribute.store.ok_or(EIO)?)(data, attribute.arg, page);
-            trace::setting(name, attribute.name, page, &result);
+            // SAFETY: The device is valid during the call, and so is its name.
+            unsafe { trace::setting(bindings::dev_name(dev), attribute.name, page, &result) };
             result?;
             Ok(isize::try_from(size)?)
         })
@@ -248,7 +249,7 @@ impl<G: Group> Table<G> {
         // object is that of a device that is bound, see `Raw::show`.
         let (data, this) = unsafe {
             let dev = container_of!(kobj, bindings::device, kobj);
-            (Raw::<G::Data>::data(dev).1, &*attr.cast::<Raw<G::Data>>())
+            (Raw::<G::Data>::data(dev), &*attr.cast::<Raw<G::Data>>())
         };
         match G::visibility(data, this.attribute.arg) {
             Visibility::Normal => this.raw.attr.mode,

@@ -127,12 +127,16 @@ pub(super) unsafe fn rmdir(parent: *mut bindings::config_group, item: *mut bindi
 }
 
 /// A setting of a device was written in sysfs.
-pub(crate) fn setting(device: &CStr, attr: &CStr, value: &[u8], result: &Result) {
+///
+/// # Safety
+///
+/// `device` must be a C string.
+pub(super) unsafe fn setting(device: *const c_char, attr: &CStr, value: &[u8], result: &Result) {
     let value = value.trim_ascii_end();
-    // SAFETY: The pointers come from references.
+    // SAFETY: By the safety requirements, and the other pointers come from references.
     unsafe {
         dlb_trace_setting(
-            device.as_char_ptr(),
+            device,
             attr.as_char_ptr(),
             value.as_ptr().cast(),
             value.len(),

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files in the directory of a device in sysfs: what it has, what is free, and how it is set.
+//!
+//! Physical and virtual functions have the same files; those that only the physical function may
+//! decide about are not there on a virtual one, or can only be read.
+
+use crate::{
+    device::{
+        self,
+        Device, //
+    },
+    driver,
+    glue::sysfs::{
+        Attribute,
+        Group,
+        GroupRef,
+        Groups,
+        Visibility, //
+    },
+    hw::{
+        self,
+        Csr,
+        Pf,
+        Resources,
+        Watchdog, //
+    },
+    parse::{
+        self,
+        Value, //
+    },
+};
+use core::marker::PhantomData;
+use kernel::{
+    fmt,
+    prelude::*,
+    str::Formatter,
+    sync::Arc, //
+};
+
+/// The data of a driver whose devices have these files.
+pub(crate) trait HasDevice: Send + Sync + 'static {
+    /// The device that the driver is bound to.
+    fn device(&self) -> &Arc<Device>;
+}
+
+impl HasDevice for driver::Bound {
+    fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+}
+
+/// The groups of files of a device.
+pub(crate) const fn groups<D: HasDevice>() -> Groups<D> {
+    Groups::new(&[
+        GroupRef::to::<Root<D>>(),
+        GroupRef::to::<Total<D>>(),
+        GroupRef::to::<Available<D>>(),
+        GroupRef::to::<SequenceNumbers<D>>(),
+        GroupRef::to::<ClassesOfService<D>>(),
+        GroupRef::to::<Tuning<D>>(),
+    ])
+}
+
+/// Writes a value and a line end.
+fn line(out: &mut Formatter<'_>, value: impl Value) -> Result {
+    value.show(out)?;
+    Ok(fmt::Write::write_str(out, "\n")?)
+}
+
+/// Looks at the physical function.
+fn look<D: HasDevice, V: Value>(
+    data: &D,
+    out: &mut Formatter<'_>,
+    get: impl FnOnce(&Pf) -> hw::Result<V>,
+) -> Result {
+    let value = {
+        let mut state = data.device().lock();
+        let (pf, _) = state.pf()?;
+        get(pf).map_err(|err| device::errno(&err))?
+    };
+    line(out, value)
+}
+
+/// Changes a setting of the physical function.
+fn change<D: HasDevice>(
+    data: &D,
+    set: impl FnOnce(&mut Pf, Option<&dyn Csr>) -> hw::Result,
+) -> Result {
+    let mut state = data.device().lock();
+    // Without registers, because the device sleeps, the setting is kept until it wakes up.
+    let (pf, csr) = state.pf()?;
+    set(pf, csr).map_err(|err| device::errno(&err))
+}
+
+/// What only the physical function has.
+fn physical_only<D: HasDevice>(data: &D) -> Visibility {
+    let mut state = data.device().lock();
+    match state.pf().err() {
+        Some(err) if err == EPERM => Visibility::Hidden,
+        _ => Visibility::Normal,
+    }
+}
+
+/// The directory of the device itself.
+struct Root<D>(PhantomData<D>);
+
+const DEV_ID: usize = 0;
+const INGRESS_ERR_EN: usize = 1;
+
+impl<D: HasDevice> Group for Root<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = None;
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::ro(c"dev_id", DEV_ID, |data, _, out| {
+            line(out, data.device().index)
+        }),
+        Attribute::rw(
+            c"ingress_err_en",
+            INGRESS_ERR_EN,
+            |data, _, out| look(data, out, |pf| Ok(pf.settings().ingress_alarms)),
+            |data, _, input| {
+                let on = parse::flag(input)?;
+                change(data, |pf, csr| pf.set_ingress_alarms(csr, on))
+            },
+        ),
+    ];
+
+    fn visibility(data: &D, arg: usize) -> Visibility {
+        match arg {
+            INGRESS_ERR_EN => physical_only(data),
+            _ => Visibility::Normal,
+        }
+    }
+}
+
+/// One kind of resource.
+type Resource = fn(&Resources) -> u32;
+
+/// The kinds of resource, in the order of their files.
+const RESOURCES: [Resource; 15] = [
+    |resources| resources.domains,
+    |resources| resources.ldb_queues,
+    |resources| resources.ldb_ports(),
+    |resources| resources.cos_ldb_ports[0],
+    |resources| resources.cos_ldb_ports[1],
+    |resources| resources.cos_ldb_ports[2],
+    |resources| resources.cos_ldb_ports[3],
+    |resources| resources.dir_ports,
+    |resources| resources.ldb_credits,
+    |resources| resources.dir_credits,
+    |resources| resources.atomic_inflights,
+    |resources| resources.hist_list_entries,
+    |resources| resources.sn_slots[0],
+    |resources| resources.sn_slots[1],
+    |resources| resources.max_ctg_hl_entries,
+];
+
+fn show_resource(out: &mut Formatter<'_>, resources: &Resources, which: usize) -> Result {
+    let get = RESOURCES.get(which).ok_or(EINVAL)?;
+    line(out, get(resources))
+}
+
+fn show_total<D: HasDevice>(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
+    let total = data.device().lock().function()?.total();
+    show_resource(out, &total, which)
+}
+
+fn show_available<D: HasDevice>(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
+    let available = data.device().lock().function()?.available();
+    show_resource(out, &available, which)
+}
+
+/// `total_resources/`
+struct Total<D>(PhantomData<D>);
+
+impl<D: HasDevice> Group for Total<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(c"total_resources");
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::ro(c"num_sched_domains", 0, show_total),
+        Attribute::ro(c"num_ldb_queues", 1, show_total),
+        Attribute::ro(c"num_ldb_ports", 2, show_total),
+        Attribute::ro(c"num_cos0_ldb_ports", 3, show_total),
+        Attribute::ro(c"num_cos1_ldb_ports", 4, show_total),
+        Attribute::ro(c"num_cos2_ldb_ports", 5, show_total),
+        Attribute::ro(c"num_cos3_ldb_ports", 6, show_total),
+        Attribute::ro(c"num_dir_ports", 7, show_total),
+        Attribute::ro(c"num_ldb_credits", 8, show_total),
+        Attribute::ro(c"num_dir_credits", 9, show_total),
+        Attribute::ro(c"num_atomic_inflights", 10, show_total),
+        Attribute::ro(c"num_hist_list_entries", 11, show_total),
+        Attribute::ro(c"num_sn0_slots", 12, show_total),
+        Attribute::ro(c"num_sn1_slots", 13, show_total),
+    ];
+}
+
+/// `avail_resources/`
+struct Available<D>(PhantomData<D>);
+
+impl<D: HasDevice> Group for Available<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(c"avail_resources");
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::ro(c"num_sched_domains", 0, show_available),
+        Attribute::ro(c"num_ldb_queues", 1, show_available),
+        Attribute::ro(c"num_ldb_ports", 2, show_available),
+        Attribute::ro(c"num_cos0_ldb_ports", 3, show_available),
+        Attribute::ro(c"num_cos1_ldb_ports", 4, show_available),
+        Attribute::ro(c"num_cos2_ldb_ports", 5, show_available),
+        Attribute::ro(c"num_cos3_ldb_ports", 6, show_available),
+        Attribute::ro(c"num_dir_ports", 7, show_available),
+        Attribute::ro(c"num_ldb_credits", 8, show_available),
+        Attribute::ro(c"num_dir_credits", 9, show_available),
+        Attribute::ro(c"num_atomic_inflights", 10, show_available),
+        Attribute::ro(c"num_hist_list_entries", 11, show_available),
+        Attribute::ro(c"num_sn0_slots", 12, show_available),
+        Attribute::ro(c"num_sn1_slots", 13, show_available),
+        Attribute::ro(c"max_ctg_hl_entries", 14, show_available),
+    ];
+}
+
+/// `sequence_numbers/`
+struct SequenceNumbers<D>(PhantomData<D>);
+
+impl<D: HasDevice> SequenceNumbers<D> {
+    fn show(data: &D, group: usize, out: &mut Formatter<'_>) -> Result {
+        let groups = data.device().lock().function()?.sequence_numbers();
+        line(out, *groups.get(group).ok_or(EINVAL)?)
+    }
+
+    fn store(data: &D, group: usize, input: &[u8]) -> Result {
+        let per_queue = parse::slot_size(input)?;
+        let group = u32::try_from(group)?;
+        change(data, |pf, csr| {
+            pf.set_sequence_numbers(csr, group, per_queue)
+        })
+    }
+}
+
+impl<D: HasDevice> Group for SequenceNumbers<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(c"sequence_numbers");
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::rw(c"group0_sns_per_queue", 0, Self::show, Self::store),
+        Attribute::rw(c"group1_sns_per_queue", 1, Self::show, Self::store),
+    ];
+
+    fn visibility(data: &D, _arg: usize) -> Visibility {
+        match physical_only(data) {
+            Visibility::Hidden => Visibility::ReadOnly,
+            visibility => visibility,
+        }
+    }
+}
+
+/// `cos_bw/`
+struct ClassesOfService<D>(PhantomData<D>);
+
+impl<D: HasDevice> ClassesOfService<D> {
+    fn show(data: &D, class: usize, out: &mut Formatter<'_>) -> Result {
+        look(data, out, |pf| {
+            let percent = pf.settings().cos_bandwidth.get(class);
+            Ok(u32::from(percent.copied().unwrap_or(0)))
+        })
+    }
+
+    fn store(data: &D, class: usize, input: &[u8]) -> Result {
+        let percent = parse::percent(input)?;
+        let class = u32::try_from(class)?;
+        change(data, |pf, csr| pf.set_cos_bandwidth(csr, class, percent))
+    }
+}
+
+impl<D: HasDevice> Group for ClassesOfService<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(c"cos_bw");
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::rw(c"cos0_bw_percent", 0, Self::show, Self::store),
+        Attribute::rw(c"cos1_bw_percent", 1, Self::show, Self::store),
+        Attribute::rw(c"cos2_bw_percent", 2, Self::show, Self::store),
+        Attribute::rw(c"cos3_bw_percent", 3, Self::show, Self::store),
+    ];
+
+    fn visibility(data: &D, _arg: usize) -> Visibility {
+        physical_only(data)
+    }
+}
+
+/// `tuning/`
+struct Tuning<D>(PhantomData<D>);
+
+const CQ_LAYOUT: usize = 0;
+const CQ_WATCHDOG: usize = 1;
+const QE_STARVATION: usize = 2;
+const QID_STARVATION: usize = 3;
+const WRR_WEIGHT: usize = 4;
+
+impl<D: HasDevice> Tuning<D> {
+    fn show_starvation(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
+        look(data, out, |pf| {
+            Ok(u32::from(match which {
+                QE_STARVATION => pf.settings().qe_starvation_pct,
+                _ => pf.settings().qid_starvation_pct,
+            }))
+        })
+    }
+
+    fn store_starvation(data: &D, which: usize, input: &[u8]) -> Result {
+        let percent = parse::percent(input)?;
+        change(data, |pf, csr| {
+            let qe = u32::from(pf.settings().qe_starvation_pct);
+            let qid = u32::from(pf.settings().qid_starvation_pct);
+            match which {
+                QE_STARVATION => pf.set_starvation_avoidance(csr, percent, qid),
+                _ => pf.set_starvation_avoidance(csr, qe, percent),
+            }
+        })
+    }
+}
+
+impl<D: HasDevice> Group for Tuning<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(c"tuning");
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::rw(
+            c"cq_layout",
+            CQ_LAYOUT,
+            |data, _, out| {
+                let sparse = data.device().lock().function()?.sparse();
+                line(out, if sparse { "sparse" } else { "packed" })
+            },
+            |data, _, input| {
+                let sparse = parse::cq_layout(input)?;
+                change(data, |pf, csr| pf.set_cq_layout(csr, sparse))
+            },
+        ),
+        Attribute::rw(
+            c"cq_watchdog_seconds",
+            CQ_WATCHDOG,
+            |data, _, out| {
+                look(data, out, |pf| {
+                    Ok(match pf.settings().watchdog {
+                        Watchdog::Off => 0u32,
+                        Watchdog::S1 => 1,
+                        Watchdog::S10 => 10,
+                        Watchdog::S40 => 40,
+                    })
+                })
+            },
+            |data, _, input| {
+                let watchdog = match parse::watchdog_seconds(input)? {
+                    0 => Watchdog::Off,
+                    1 => Watchdog::S1,
+                    10 => Watchdog::S10,
+                    _ => Watchdog::S40,
+                };
+                change(data, |pf, csr| pf.set_watchdog(csr, watchdog))
+            },
+        ),
+        Attribute::rw(
+            c"qe_sa_pct",
+            QE_STARVATION,
+            Self::show_starvation,
+            Self::store_starvation,
+        ),
+        Attribute::rw(
+            c"qid_sa_pct",
+            QID_STARVATION,
+            Self::show_starvation,
+            Self::store_starvation,
+        ),
+        Attribute::rw(
+            c"qidx_wrr_weight",
+            WRR_WEIGHT,
+            |data, _, out| look(data, out, |pf| Ok(u32::from(pf.settings().wrr_weight))),
+            |data, _, input| {
+                let weight = parse::wrr_weight(input)?;
+                change(data, |pf, csr| pf.set_wrr_weight(csr, weight))
+            },
+        ),
+    ];
+
+    fn visibility(data: &D, arg: usize) -> Visibility {
+        let physical = physical_only(data);
+        match arg {
+            CQ_LAYOUT if physical == Visibility::Hidden => Visibility::ReadOnly,
+            WRR_WEIGHT if data.device().version == hw::Version::V2 => Visibility::Hidden,
+            _ => physical,
+        }
+    }
+}
