@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1000)]
     work: u32,
     /// Events to send through each single queue afterwards, to measure it; 0 for none
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 20_000)]
     rates: u64,
     /// What a process does when it has nothing to do
     #[arg(long, value_enum, default_value_t = Wait::Poll)]
