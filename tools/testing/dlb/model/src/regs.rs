@@ -134,7 +134,8 @@ macro_rules! or_default {
 
 macro_rules! registers {
     ($($unit:ident { $($name:ident @ $off2:tt, $off25:tt
-        $([$n2:literal, $n25:literal; $st:literal])? $(* $words:literal)? = $reset:literal & $mask:expr $(=> $mask25:expr)?, $access:ident;)* })*
+        $([$n2:literal, $n25:literal; $st:literal])? $(* $words:literal)?
+        = $reset:literal & $mask:expr $(=> $mask25:expr)?, $access:ident;)* })*
     ) => {
         /// Every register of the CSR BAR.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -86,7 +86,7 @@ fn read_only_registers_stay() {
                 continue;
             }
             let before = read(&mut r.d, &mut r.w, off);
-            r.d.write(Requester::Pf, Bar::Csr, off, 4, (!before).into(), &mut r.w);
+            r.d.write(Requester::Pf, Bar::Csr, off, 4, !before, &mut r.w);
             assert_eq!(read(&mut r.d, &mut r.w, off), before, "{}", info.name);
             n += 1;
         }
