@@ -57,6 +57,16 @@ impl Name {
         })
     }
 
+    /// Makes a name by formatting.
+    pub(crate) fn format(text: fmt::Arguments<'_>) -> Result<Self> {
+        let mut name = Self {
+            len: 0,
+            bytes: [0; NAME_MAX],
+        };
+        fmt::Write::write_fmt(&mut name, text).map_err(|_| EINVAL)?;
+        Self::new(name.as_bytes())
+    }
+
     /// The bytes of the name.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
@@ -65,6 +75,19 @@ impl Name {
     /// The name as text; names are ASCII by construction.
     pub(crate) fn as_str(&self) -> &str {
         core::str::from_utf8(self.as_bytes()).unwrap_or("")
+    }
+}
+
+impl fmt::Write for Name {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.as_bytes() {
+            *self
+                .bytes
+                .get_mut(usize::from(self.len))
+                .ok_or(fmt::Error)? = *byte;
+            self.len = self.len.saturating_add(1);
+        }
+        Ok(())
     }
 }
 

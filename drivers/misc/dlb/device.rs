@@ -14,7 +14,6 @@ use kernel::{
     fmt,
     new_mutex,
     prelude::*,
-    str::CString,
     sync::{
         Arc,
         Mutex,
@@ -34,6 +33,7 @@ use crate::{
         pci::Binding,
         pm,
         statics,
+        vec,
         vma::Pfn,
         work::{
             Delayed,
@@ -141,21 +141,18 @@ impl State {
 
     /// Adds a domain that was built on the device.
     pub(crate) fn add(&mut self, live: Arc<Live>) -> Result {
-        let room = self.domains.len().saturating_add(1);
-        if room > self.domains.capacity() {
-            let mut domains = KVec::with_capacity(room.saturating_mul(2), GFP_KERNEL)?;
-            for live in self.domains.drain_all() {
-                domains.push_within_capacity(live)?;
-            }
-            self.domains = domains;
-        }
-        Ok(self.domains.push_within_capacity(live)?)
+        vec::push(&mut self.domains, live)
     }
 
     /// Forgets a domain that has given everything back.
     pub(crate) fn remove(&mut self, live: &Live) {
-        self.domains
-            .retain(|other| !core::ptr::eq(&raw const **other, live));
+        let place = self
+            .domains
+            .iter()
+            .position(|other| core::ptr::eq(&raw const **other, live));
+        if let Some(place) = place {
+            vec::remove(&mut self.domains, place);
+        }
     }
 
     /// The function, if it can be used.
@@ -247,7 +244,7 @@ impl Device {
         function: impl Function + 'static,
     ) -> Result<Arc<Self>> {
         let index = Self::free_index()?;
-        let name = Self::name_of(index)?;
+        let name = Name::format(fmt!("dlb{index}"))?;
         let function: KBox<dyn Function> = KBox::new(function, GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -304,11 +301,6 @@ impl Device {
         })
     }
 
-    fn name_of(index: u32) -> Result<Name> {
-        let text = CString::try_from_fmt(fmt!("dlb{index}"))?;
-        Name::new(text.to_bytes())
-    }
-
     /// The state of the device, locked.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
@@ -328,8 +320,7 @@ impl Device {
         if devices.iter().any(|other| other.index == device.index) {
             return Err(EBUSY);
         }
-        devices.push(device.clone(), GFP_KERNEL)?;
-        Ok(())
+        vec::push(&mut devices, device.clone())
     }
 
     /// Hides the device from users.
@@ -338,7 +329,7 @@ impl Device {
         let mut devices = statics::DEVICES.lock();
         let index = devices.iter().position(|other| Arc::ptr_eq(other, device));
         if let Some(index) = index {
-            gone = devices.remove(index).ok();
+            gone = vec::remove(&mut devices, index);
         }
         drop(devices);
         drop(gone);

@@ -54,6 +54,7 @@ use crate::{
     },
     glue::{
         dma::CqMemory,
+        vec,
         vma::AddressSpace, //
     },
     hw,
@@ -277,7 +278,7 @@ fn consumer_queues(
                     fmt!("port {name}: no memory for a consumer queue of {bytes} bytes"),
                 )
             })?;
-        memory.push_within_capacity(queue)?;
+        vec::push(&mut memory, queue)?;
     }
     Ok(memory)
 }
@@ -306,7 +307,7 @@ fn build(
         let id = function
             .create_ldb_queue(domain, args)
             .map_err(|err| refusal(fmt!("ldb_queues/{}", queue.name), err))?;
-        ldb_queues.push_within_capacity(id)?;
+        vec::push(&mut ldb_queues, id)?;
     }
 
     let mut ports = KVec::with_capacity(memory.len(), GFP_KERNEL)?;
@@ -349,7 +350,7 @@ fn build(
             cq,
             refused,
         )?;
-        ports.push_within_capacity(file)?;
+        vec::push(&mut ports, file)?;
     }
 
     // A directed queue has the number of its port, so it is made first and the port follows it.
@@ -387,7 +388,7 @@ fn build(
             cq,
             refused,
         )?;
-        ports.push_within_capacity(file)?;
+        vec::push(&mut ports, file)?;
     }
 
     Ok(Built {
@@ -440,10 +441,10 @@ impl Live {
             let file = self
                 .make_file(name.as_str(), endpoint)
                 .map_err(|err| Refusal::new(err, fmt!("port {name}: no device file")))?;
-            files.push_within_capacity(file)?;
+            vec::push(&mut files, file)?;
         }
         let alerts = Endpoint::Alerts(self.alerts.clone());
-        files.push_within_capacity(self.make_file(files::ALERTS, alerts)?)?;
+        vec::push(&mut files, self.make_file(files::ALERTS, alerts)?)?;
         inner.files = files;
         Ok(())
     }
@@ -712,7 +713,7 @@ impl Live {
             };
             // What is there now, and follows each step, so that it is right after an error too.
             for link in present.iter() {
-                let _ = links.push_within_capacity(*link);
+                let _ = vec::push(&mut links, *link);
             }
             let result = self.step_links(function, port, &mut links, targets);
             mem::swap(present, &mut links);
@@ -734,17 +735,17 @@ impl Live {
         targets: &[(usize, u8)],
     ) -> hw::Result {
         let id = |place: usize| self.ldb_queues.get(place).copied();
-        let mut result = Ok(());
-        links.retain(|(place, _)| {
-            if result.is_err() || targets.iter().any(|target| target.0 == *place) {
-                return true;
+        let mut index = 0;
+        while let Some((place, _)) = links.get(index).copied() {
+            if targets.iter().any(|target| target.0 == place) {
+                index = index.saturating_add(1);
+                continue;
             }
-            if let Some(queue) = id(*place) {
-                result = function.unlink(self.id, port, queue);
+            if let Some(queue) = id(place) {
+                function.unlink(self.id, port, queue)?;
             }
-            result.is_err()
-        });
-        result?;
+            vec::remove(links, index);
+        }
         for target in targets {
             let (place, priority) = *target;
             if links.iter().any(|link| link == target) {
@@ -756,7 +757,7 @@ impl Live {
             match links.iter_mut().find(|link| link.0 == place) {
                 Some(link) => link.1 = priority,
                 // Cannot fail: there is room for as many links as a port has.
-                None => drop(links.push_within_capacity(*target)),
+                None => drop(vec::push(links, *target)),
             }
         }
         Ok(())

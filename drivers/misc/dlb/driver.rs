@@ -66,43 +66,37 @@ pub(crate) struct DlbDriver;
 kernel::pci_device_table!(
     PCI_TABLE,
     MODULE_PCI_TABLE,
-    <DlbDriver as Driver>::IdInfo,
+    (),
     [
-        (
-            pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V2),
-            hw::Version::V2
-        ),
-        (
-            pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V25),
-            hw::Version::V25
-        ),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V2), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V25), ()),
     ]
 );
 
 impl Driver for DlbDriver {
     type Data = Bound;
-    type IdInfo = hw::Version;
-    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+    const ID_TABLE: pci::IdTable<()> = &PCI_TABLE;
 
     fn groups() -> &'static Groups<Bound> {
         static GROUPS: Groups<Bound> = sysfs::groups();
         &GROUPS
     }
 
-    fn probe(
-        dev: &pci::Device<Core<'_>>,
-        binding: Arc<Binding>,
-        version: &hw::Version,
-    ) -> Result<Bound> {
+    fn probe(dev: &pci::Device<Core<'_>>, binding: Arc<Binding>) -> Result<Bound> {
+        let version = match u32::from(dev.device_id()) {
+            PF_V2 => hw::Version::V2,
+            PF_V25 => hw::Version::V25,
+            _ => return Err(ENODEV),
+        };
         glue_pci::set_dma_mask(dev)?;
         let enabled = Enabled::new(dev)?;
         if glue_pci::disable_pasid(dev)? {
             dev_info!(dev, "PASID turned off\n");
         }
-        let function = PhysicalFunction::new(dev, *version)?;
+        let function = PhysicalFunction::new(dev, version)?;
         let regs = function.regs.clone();
         let wakers = Wakers::new()?;
-        let device = Device::new(*version, binding, wakers.clone(), function)?;
+        let device = Device::new(version, binding, wakers.clone(), function)?;
 
         dev.alloc_irq_vectors(
             VECTORS,
@@ -126,7 +120,7 @@ impl Driver for DlbDriver {
                 CString::try_from_fmt(fmt!("{}-cq", device.name))?,
                 ConsumerQueues {
                     regs,
-                    version: *version,
+                    version: version,
                     wakers,
                 },
             ),
@@ -134,7 +128,8 @@ impl Driver for DlbDriver {
         )?;
 
         device.lock().restart(dev)?;
-        Device::publish(&device)?;
+        Device::employ(&device)?;
+        Device::publish(&device).inspect_err(|_| device.retire())?;
         pm::start(dev, AUTOSUSPEND_MS);
         dev_info!(
             dev,

@@ -6,7 +6,6 @@
 //! queue, and reading counts the interrupts of the consumer queue. The alerts file gives records of
 //! what happened to the domain.
 
-use core::cmp::min;
 use kernel::{
     new_condvar,
     new_mutex,
@@ -44,7 +43,7 @@ use crate::{
         },
         dma::CqMemory,
         poll::PollQueue,
-        statics,
+        statics, vec,
         vma::{
             Fault,
             FaultResult,
@@ -261,6 +260,14 @@ pub(crate) struct Alert {
 /// lost before this one (32 bits), data (64 bits), all in the byte order of the processor.
 const RECORD: usize = 16;
 
+/// The record of an alert, before which so many were lost.
+fn record(alert: Alert, lost: u32) -> [u8; RECORD] {
+    let [a, b] = (alert.kind as u16).to_ne_bytes();
+    let [c, d, e, f] = lost.to_ne_bytes();
+    let [g, h, i, j, k, l, m, n] = alert.data.to_ne_bytes();
+    [a, b, 0, 0, c, d, e, f, g, h, i, j, k, l, m, n]
+}
+
 /// How many alerts are kept for reading.
 const ALERTS_MAX: usize = 64;
 
@@ -312,8 +319,9 @@ impl Alerts {
         {
             let mut state = self.state.lock();
             let lost = state.lost;
-            let full = state.records.len() >= ALERTS_MAX;
-            if full || state.records.push_within_capacity((alert, lost)).is_err() {
+            if state.records.len() >= ALERTS_MAX
+                || vec::push(&mut state.records, (alert, lost)).is_err()
+            {
                 state.lost = lost.saturating_add(1);
             } else {
                 state.lost = 0;
@@ -331,12 +339,9 @@ impl Alerts {
     }
 
     fn read(&self, mut to: UserSliceWriter, nonblock: bool) -> Result<usize> {
-        let room = to.len() / RECORD;
-        if room == 0 {
+        if to.len() < RECORD {
             return Err(EINVAL);
         }
-        let mut bytes =
-            KVec::with_capacity(min(room, ALERTS_MAX).saturating_mul(RECORD), GFP_KERNEL)?;
         let mut state = self.state.lock();
         while state.records.is_empty() {
             if state.revoked {
@@ -349,21 +354,20 @@ impl Alerts {
                 return Err(ERESTARTSYS);
             }
         }
-        let taken = min(room, state.records.len());
-        for (alert, lost) in state.records.iter().take(taken) {
-            bytes.extend_from_slice(&(alert.kind as u16).to_ne_bytes(), GFP_KERNEL)?;
-            bytes.extend_from_slice(&[0; 2], GFP_KERNEL)?;
-            bytes.extend_from_slice(&lost.to_ne_bytes(), GFP_KERNEL)?;
-            bytes.extend_from_slice(&alert.data.to_ne_bytes(), GFP_KERNEL)?;
-        }
-        let mut index = 0usize;
-        state.records.retain(|_| {
-            index = index.saturating_add(1);
-            index > taken
-        });
+        let mut taken = vec::remove(&mut state.records, 0);
         drop(state);
-        to.write_slice(&bytes)?;
-        Ok(bytes.len())
+
+        let mut bytes = 0usize;
+        while let Some((alert, lost)) = taken {
+            to.write_slice(&record(alert, lost))?;
+            bytes = bytes.saturating_add(RECORD);
+            taken = if to.len() < RECORD {
+                None
+            } else {
+                vec::remove(&mut self.state.lock().records, 0)
+            };
+        }
+        Ok(bytes)
     }
 
     fn write(&self, mut from: UserSliceReader) -> Result<usize> {

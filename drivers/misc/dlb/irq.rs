@@ -10,10 +10,6 @@ use kernel::{
         Arc,
         Mutex,
         SpinLock, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
     }, //
 };
 
@@ -32,6 +28,7 @@ use crate::{
     },
     glue::{
         irq::Handler,
+        time::now_ms,
         trace, //
     },
     hw,
@@ -147,13 +144,13 @@ impl Handler for ConsumerQueues {
 
 /// Lets through what is rare, and counts the rest.
 struct RateLimit {
-    last: Option<Instant<Monotonic>>,
+    last: Option<u32>,
     suppressed: u32,
 }
 
 impl RateLimit {
     /// Once in so many milliseconds.
-    const PERIOD_MS: i64 = 5000;
+    const PERIOD_MS: u32 = 5000;
 
     const fn new() -> Self {
         Self {
@@ -164,13 +161,15 @@ impl RateLimit {
 
     /// Whether to let this one through, and how many were not since the last.
     fn pass(&mut self) -> Option<u32> {
-        if let Some(last) = &self.last {
-            if last.elapsed().as_millis() < Self::PERIOD_MS {
-                self.suppressed = self.suppressed.saturating_add(1);
-                return None;
-            }
+        let now = now_ms();
+        if self
+            .last
+            .is_some_and(|last| now.wrapping_sub(last) < Self::PERIOD_MS)
+        {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return None;
         }
-        self.last = Some(Instant::now());
+        self.last = Some(now);
         Some(core::mem::take(&mut self.suppressed))
     }
 }

@@ -9,9 +9,7 @@ use kernel::{
     sync::Arc,
     time::{
         delay::fsleep,
-        Delta,
-        Instant,
-        Monotonic, //
+        Delta, //
     }, //
 };
 
@@ -21,6 +19,8 @@ use crate::{
         self,
         mmio::Window,
         pci::Region,
+        time::now_ms,
+        vec,
         vma::Pfn, //
     },
     hw::{
@@ -92,7 +92,7 @@ impl Regs {
                 Some((_, len)) => Some(csr_bar.map((slot as u64) << CSR_SLOT_SHIFT, *len)?),
                 None => None,
             };
-            csr.push_within_capacity(window)?;
+            vec::push(&mut csr, window)?;
         }
         Ok(Self {
             func,
@@ -152,7 +152,6 @@ impl Csr for Regs {
 pub(crate) struct PhysicalFunction {
     pub(crate) regs: Arc<Regs>,
     hw: KBox<hw::Pf>,
-    started: Instant<Monotonic>,
 }
 
 impl PhysicalFunction {
@@ -172,19 +171,7 @@ impl PhysicalFunction {
 
         let mut hw = KBox::<hw::Pf>::init(pin_init::init_zeroed(), GFP_KERNEL)?;
         hw.init(version);
-        Ok(Self {
-            regs,
-            hw,
-            started: Instant::now(),
-        })
-    }
-}
-
-impl PhysicalFunction {
-    /// A clock for the hardware layer.
-    fn now_ms(&self) -> u32 {
-        // CAST: The clock may wrap.
-        self.started.elapsed().as_millis() as u32
+        Ok(Self { regs, hw })
     }
 }
 
@@ -264,8 +251,7 @@ impl Function for PhysicalFunction {
     }
 
     fn service_pending(&mut self, stuck: &mut dyn FnMut(StuckLink)) -> hw::Result<u32> {
-        let now = self.now_ms();
-        self.hw.service_pending(&*self.regs, now, stuck)
+        self.hw.service_pending(&*self.regs, now_ms(), stuck)
     }
 
     fn start(&mut self, domain: u32) -> hw::Result {
@@ -312,8 +298,7 @@ impl Function for PhysicalFunction {
     }
 
     fn service_alarms(&mut self, alarms: &mut dyn hw::irq::Alarms) -> hw::Result {
-        let now = self.now_ms();
-        self.hw.service_alarms(&*self.regs, now, alarms)?;
+        self.hw.service_alarms(&*self.regs, now_ms(), alarms)?;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use crate::{
         Name,
         Refusal, //
     },
+    glue::vec,
     hw, //
 };
 
@@ -56,6 +57,11 @@ fn sum(values: impl Iterator<Item = u32>) -> u32 {
     values.fold(0, u32::saturating_add)
 }
 
+/// How many there are; `Iterator::count` can panic, if only in theory.
+fn count<T>(values: impl Iterator<Item = T>) -> u32 {
+    values.fold(0, |count, _| count.saturating_add(1))
+}
+
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -90,7 +96,7 @@ pub(crate) fn plan(desc: &DomainDesc, facts: &Facts) -> Result<Plan, Refusal> {
                 port.cq_depth
             ));
         }
-        history.push_within_capacity(port.cq_history_list_size.or(port.cq_depth))?;
+        vec::push(&mut history, port.cq_history_list_size.or(port.cq_depth))?;
 
         let mut places = KVec::with_capacity(port.links.len(), GFP_KERNEL)?;
         for link in port.links.iter() {
@@ -100,9 +106,9 @@ pub(crate) fn plan(desc: &DomainDesc, facts: &Facts) -> Result<Plan, Refusal> {
                     link.queue
                 ));
             };
-            places.push_within_capacity((queue, link.priority))?;
+            vec::push(&mut places, (queue, link.priority))?;
         }
-        links.push_within_capacity(places)?;
+        vec::push(&mut links, places)?;
     }
     for port in desc.dir_ports.iter() {
         if port.cq_depth_threshold > port.cq_depth {
@@ -117,7 +123,7 @@ pub(crate) fn plan(desc: &DomainDesc, facts: &Facts) -> Result<Plan, Refusal> {
 
     let mut ldb_queues = KVec::with_capacity(desc.ldb_queues.len(), GFP_KERNEL)?;
     for queue in desc.ldb_queues.iter() {
-        ldb_queues.push_within_capacity(queue_args(queue)?)?;
+        vec::push(&mut ldb_queues, queue_args(queue)?)?;
     }
 
     let (ldb_credits, dir_credits) = credits(desc, facts.version)?;
@@ -183,7 +189,7 @@ fn pair(desc: &DomainDesc) -> Result<KVec<Option<usize>>, Refusal> {
                 ));
             }
         }
-        for (index, named) in desc.dir_queues.iter().enumerate() {
+        for (index, named) in (0..desc.dir_queues.len()).zip(desc.dir_queues.iter()) {
             if named.port != Some(*name) {
                 continue;
             }
@@ -195,10 +201,10 @@ fn pair(desc: &DomainDesc) -> Result<KVec<Option<usize>>, Refusal> {
             }
             queue = Some(index);
         }
-        pairs.push_within_capacity(queue)?;
+        vec::push(&mut pairs, queue)?;
     }
 
-    for (index, queue) in desc.dir_queues.iter().enumerate() {
+    for (index, queue) in (0..desc.dir_queues.len()).zip(desc.dir_queues.iter()) {
         let name = &queue.name;
         let mut ports = desc
             .dir_ports
@@ -259,12 +265,9 @@ fn credits(desc: &DomainDesc, version: hw::Version) -> Result<(u32, u32), Refusa
 /// Ports that must be of one class.
 fn class_ports(desc: &DomainDesc) -> [u32; 4] {
     let mut ports = [0; 4];
-    for (class, (ports, count)) in ports.iter_mut().zip(&desc.num_cos_ldb_ports).enumerate() {
-        let asked = desc
-            .ldb_ports
-            .iter()
-            .filter(|port| port.cos.is_some_and(|cos| usize::from(cos) == class));
-        *ports = count.or(number(asked.count()));
+    for (class, (ports, given)) in (0..4).zip(ports.iter_mut().zip(&desc.num_cos_ldb_ports)) {
+        let asked = desc.ldb_ports.iter().filter(|port| port.cos == Some(class));
+        *ports = given.or(count(asked));
     }
     ports
 }
@@ -272,15 +275,12 @@ fn class_ports(desc: &DomainDesc) -> [u32; 4] {
 /// Ports that may be of any class, beyond those of [`class_ports`].
 fn any_class_ports(desc: &DomainDesc) -> Result<u32, Refusal> {
     let by_class = class_ports(desc);
-    for (class, count) in by_class.iter().enumerate() {
-        let asked = desc
-            .ldb_ports
-            .iter()
-            .filter(|port| port.cos.is_some_and(|cos| usize::from(cos) == class));
-        let asked = number(asked.count());
-        if asked > *count {
+    for (class, given) in (0..4).zip(by_class.iter()) {
+        let asked = desc.ldb_ports.iter().filter(|port| port.cos == Some(class));
+        let asked = count(asked);
+        if asked > *given {
             return refuse(fmt!(
-                "num_cos{class}_ldb_ports is {count}, but {asked} ports ask for this class"
+                "num_cos{class}_ldb_ports is {given}, but {asked} ports ask for this class"
             ));
         }
     }
@@ -318,11 +318,11 @@ fn slots(desc: &DomainDesc, facts: &Facts) -> Result<[u32; 2], Refusal> {
             used1 = used1.saturating_add(1);
         }
     }
-    for (group, (count, used)) in desc.num_sn_slots.iter().zip([used0, used1]).enumerate() {
-        if let Count::Exact(count) = count {
-            if *count < used {
+    for (group, (given, used)) in (0..2).zip(desc.num_sn_slots.iter().zip([used0, used1])) {
+        if let Count::Exact(given) = given {
+            if *given < used {
                 return refuse(fmt!(
-                    "num_sn{group}_slots is {count}, but {used} ordered queues need one"
+                    "num_sn{group}_slots is {given}, but {used} ordered queues need one"
                 ));
             }
         }

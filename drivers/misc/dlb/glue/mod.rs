@@ -16,6 +16,8 @@ pub(crate) mod pm;
 pub(crate) mod poll;
 pub(crate) mod statics;
 pub(crate) mod sysfs;
+pub(crate) mod time;
 pub(crate) mod trace;
+pub(crate) mod vec;
 pub(crate) mod vma;
 pub(crate) mod work;

@@ -77,20 +77,14 @@ impl Recovery {
 pub(crate) trait Driver: 'static {
     /// What the driver keeps per bound device.
     type Data: Send + Sync + 'static;
-    /// What the driver knows per device ID.
-    type IdInfo: 'static;
     /// The devices that the driver serves.
-    const ID_TABLE: pci::IdTable<Self::IdInfo>;
+    const ID_TABLE: pci::IdTable<()>;
 
     /// The attribute groups of a bound device.
     fn groups() -> &'static Groups<Self::Data>;
 
     /// A device appeared.
-    fn probe(
-        dev: &pci::Device<device::Core<'_>>,
-        binding: Arc<Binding>,
-        info: &Self::IdInfo,
-    ) -> Result<Self::Data>;
+    fn probe(dev: &pci::Device<device::Core<'_>>, binding: Arc<Binding>) -> Result<Self::Data>;
 
     /// The device goes.
     fn remove(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
@@ -275,12 +269,12 @@ impl<T: Driver> Adapter<T> {
         Some(f(pdev, private.get_ref()))
     }
 
-    extern "C" fn probe(pdev: *mut bindings::pci_dev, id: *const bindings::pci_device_id) -> c_int {
+    extern "C" fn probe(
+        pdev: *mut bindings::pci_dev,
+        _id: *const bindings::pci_device_id,
+    ) -> c_int {
         // SAFETY: The PCI core calls this with a valid device, with its lock held.
         let pdev = unsafe { &*pdev.cast::<pci::Device<device::CoreInternal<'_>>>() };
-        // SAFETY: The PCI core hands over an entry of our table, where the crate put the index into
-        // `driver_data`, or a copy of one (`override_only`, `new_id`).
-        let index = unsafe { (*id).driver_data };
         from_result(|| {
             let binding = Arc::pin_init(
                 pin_init!(Binding {
@@ -294,7 +288,7 @@ impl<T: Driver> Adapter<T> {
             let theirs = binding.clone();
             let ours = binding.clone();
             let ret = pdev.as_ref().set_drvdata(try_init!(Private {
-                data: T::probe(pdev, theirs, T::ID_TABLE.info(index))?,
+                data: T::probe(pdev, theirs)?,
                 binding: ours,
             }? Error));
             if ret.is_err() {

@@ -116,11 +116,11 @@ const QID_DEPTH: Field = Field(57, 3);
 const ERROR: Field = Field(61, 1);
 
 const fn get(word: u64, field: Field) -> u64 {
-    (word >> field.0) & field.1
+    word.wrapping_shr(field.0) & field.1
 }
 
 const fn put(word: u64, field: Field, value: u64) -> u64 {
-    (word & !(field.1 << field.0)) | ((value & field.1) << field.0)
+    (word & !field.1.wrapping_shl(field.0)) | (value & field.1).wrapping_shl(field.0)
 }
 
 /// Defines getters and setters of fields of the second word.
