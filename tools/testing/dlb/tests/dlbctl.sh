@@ -1,0 +1,187 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# dlbctl on the real tree: every command, and what it says when it is refused.
+
+. "${0%/*}/lib.sh"
+
+dlb_ready
+cd /tmp || exit 1
+
+cat > topology.toml << 'END'
+[domains.t]
+num_ldb_credits = 500
+
+[domains.t.ldb_queues.q]
+[domains.t.ldb_queues.r]
+num_sequence_numbers = 64
+
+[domains.t.ldb_ports."w.0"]
+cq_depth = 8
+links = { q = 1 }
+
+[domains.t.dir_queues.d]
+[domains.t.dir_ports.p]
+queue = "d"
+END
+
+# fails CODE WORDS COMMAND...: the command ends with this code and says these words.
+fails() {
+	fails_code=$1
+	fails_words=$2
+	shift 2
+	"$@" > out 2>&1 && echo "it did not fail" && return 1
+	fails_status=$?
+	cat out
+	[ "$fails_status" = "$fails_code" ] || { echo "ended with $fails_status" && return 1; }
+	grep -q -- "$fails_words" out
+}
+
+# says WORDS COMMAND...: the command succeeds and says these words.
+says() {
+	says_words=$1
+	shift
+	"$@" > out 2>&1 || { cat out && return 1; }
+	cat out
+	grep -q -- "$says_words" out
+}
+
+is() { [ "$(cat "$CONFIG/$1")" = "$2" ] || { echo "$1 is $(cat "$CONFIG/$1")" && return 1; }; }
+
+apply_from_nothing() {
+	says '^mkdir t$' dlbctl apply -n topology.toml || return 1
+	[ ! -e "$CONFIG"/t ] || return 1
+	says '1 domains as described' dlbctl apply topology.toml || return 1
+	is t/state enabled && is t/num_ldb_credits 500 && is t/ldb_ports/w.0/links q:1
+}
+
+apply_again() {
+	says ' 0 changes' dlbctl apply topology.toml && says 'nothing to do' dlbctl apply -n topology.toml
+}
+
+apply_changes_only_what_differs() {
+	sed 's/q = 1/q = 1, r = 3/' topology.toml > live.toml
+	says 'echo "q:1 r:3" > t/ldb_ports/w.0/links' dlbctl apply -n live.toml || return 1
+	dlbctl apply live.toml || return 1
+	dlbctl show t | grep -q 'q:1 r:3' || return 1
+	sed 's/500/600/' topology.toml > other.toml
+	fails 1 'other.toml:2: domain .t. is enabled.*num_ldb_credits.*--restart' dlbctl apply other.toml || return 1
+	is t/num_ldb_credits 500 || return 1
+	dlbctl apply --restart other.toml || return 1
+	is t/num_ldb_credits 600 && is t/state enabled
+}
+
+apply_refused() {
+	printf '[domains.u]\n\n[domains.u.ldb_ports.p]\ncq_depth = 48\n' > bad.toml
+	fails 3 'bad.toml:4: u/ldb_ports/p: cq_depth must be a power of two' dlbctl apply bad.toml || return 1
+	printf '[domains.u]\nnum_dir_credits = 5000\n' > large.toml
+	fails 5 'large.toml:2: dlb0 has .* num_dir_credits free, but 5000' dlbctl apply large.toml || return 1
+	printf '[domains.u]\ndevice = "dlb7"\n' > gone.toml
+	fails 1 'enable. failed: .*all was left as before' dlbctl apply gone.toml || return 1
+	[ ! -e "$CONFIG"/u ]
+}
+
+save_and_apply() {
+	dlbctl save t > saved.toml || return 1
+	dlbctl destroy t || return 1
+	dlbctl apply saved.toml || return 1
+	dlbctl save t | cmp saved.toml - || return 1
+	dlbctl save -o all.toml || return 1
+	grep -q '^\[devices.dlb0\]' all.toml || return 1
+	says 'nothing to do' dlbctl apply -n all.toml
+}
+
+list_and_show() {
+	says '^t .*enabled' dlbctl list || return 1
+	says '^dlb0 ' dlbctl list || return 1
+	says 'domain t: enabled' dlbctl show t || return 1
+	says 'num_ldb_queues' dlbctl show dlb0 || return 1
+	says '"state": "enabled"' dlbctl -j show t || return 1
+	fails 4 'no domain or device .x.' dlbctl show x
+}
+
+switches() {
+	says 't: configuring' dlbctl disable t || return 1
+	says 't: enabled' dlbctl enable t || return 1
+	says 't: stopped' dlbctl stop t || return 1
+	says 't: enabled' dlbctl start t || return 1
+	fails 4 'no domain .x.' dlbctl enable x
+}
+
+links() {
+	says 'linked to q:0' dlbctl link t w.0 q || return 1
+	says 'linked to nothing' dlbctl unlink t w.0 q || return 1
+	says 'linked to r:7' dlbctl link t w.0 r:7 || return 1
+	is t/ldb_ports/w.0/links r:7 || return 1
+	fails 4 'no load-balanced queue .x.' dlbctl link t w.0 x || return 1
+	fails 2 'from 0 to 7' dlbctl link t w.0 q:8
+}
+
+top_once() {
+	says '^time,domain,kind,queue,depth' dlbctl top --once --csv || return 1
+	says '^t: enabled' dlbctl top --once t
+}
+
+alerts() {
+	printf 'ALERTME!' > /dev/dlb0/t/alerts || return 1
+	says 'posted by a program' dlbctl alerts t || return 1
+	fails 4 'no domain .x.' dlbctl alerts x
+}
+
+selftest() {
+	says 'dlb0 is well' dlbctl selftest --events 200 || return 1
+	[ "$(dlbctl list | grep -c selftest)" = 0 ]
+}
+
+doctor() { says 'domain t is enabled' dlbctl doctor; }
+
+generated() {
+	dlbctl man man || return 1
+	for page in dlbctl dlbctl-apply dlbctl-doctor dlbctl-vf-split; do
+		[ -s "man/$page.1" ] || { echo "no page $page" && return 1; }
+	done
+	for shell in bash zsh fish; do
+		dlbctl completions $shell | grep -q selftest || return 1
+	done
+}
+
+interrupted_leaves_nothing() {
+	dlbctl destroy --all || return 1
+	for delay in 0 0.02 0.05 0.1 0.2; do
+		dlbctl apply topology.toml > out 2>&1 &
+		sleep $delay
+		kill -INT $! 2> /dev/null
+		wait $!
+		case $? in
+		0) dlbctl destroy t || return 1 ;;
+		130) [ ! -e "$CONFIG"/t ] || { echo "left over after $delay s" && return 1; } ;;
+		*) cat out && return 1 ;;
+		esac
+	done
+}
+
+destroy() {
+	dlbctl apply topology.toml || return 1
+	says '^rmdir t$' dlbctl destroy -n t || return 1
+	dlbctl destroy --all || return 1
+	[ -z "$(ls "$CONFIG")" ] && all_free
+}
+
+ktap_begin
+ktap_case "apply makes a topology real" apply_from_nothing
+ktap_case "apply does nothing the second time" apply_again
+ktap_case "apply changes only what differs" apply_changes_only_what_differs
+ktap_case "apply is refused with file, line and attribute" apply_refused
+ktap_case "apply takes what save gives" save_and_apply
+ktap_case "list and show" list_and_show
+ktap_case "enable, disable, start, stop" switches
+ktap_case "link and unlink while enabled" links
+ktap_case "top" top_once
+ktap_case "alerts" alerts
+ktap_case "selftest" selftest
+ktap_case "doctor" doctor
+ktap_case "manual pages and completions" generated
+ktap_case "an interrupted apply leaves nothing" interrupted_leaves_nothing
+ktap_case "destroy" destroy
+ktap_case "the kernel has nothing to complain about" log_is_clean
+ktap_end

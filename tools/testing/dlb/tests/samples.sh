@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The samples do what they show.
+
+. "${0%/*}/lib.sh"
+
+samples=/samples/dlb
+
+dlb_ready
+
+# with TOPOLOGY DOMAIN PROGRAM: the program, on the domain that it wants.
+with() {
+	dlbctl apply "$samples/$1" || return 1
+	timeout 120 "$3"
+	with_status=$?
+	dlbctl destroy "$2" || return 1
+	[ "$with_status" = 0 ] && all_free
+}
+
+small_pipeline() { sh $samples/pipeline.sh --events 3000 --rates 500 "$@" && all_free; }
+echo_in_c() { timeout 120 dlb-echo && all_free; }
+
+ktap_begin
+ktap_case "pipeline.sh, polling" small_pipeline
+ktap_case "pipeline.sh, with interrupts" small_pipeline --wait interrupt
+ktap_case "dlb-echo" echo_in_c
+ktap_case "dlb-worker-pool" with worker-pool.toml worker-pool dlb-worker-pool
+ktap_case "dlb-priority" with priority.toml priority dlb-priority
+ktap_case "dlb-scaling" with scaling.toml scaling dlb-scaling
+ktap_case "the kernel has nothing to complain about" log_is_clean
+ktap_end
