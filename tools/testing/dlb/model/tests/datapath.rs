@@ -825,6 +825,41 @@ fn flows_of_all_queues_share_the_flow_ids() {
 }
 
 #[test]
+fn a_queue_that_waits_for_a_flow_id_gets_the_next_free_one() {
+    each(|r| {
+        r.credits(0, 8000, 0);
+        for q in 0..2 {
+            r.ldb_queue(
+                q,
+                Queue {
+                    inflights: 2048,
+                    atomic: 64,
+                    fids: 2048,
+                    ..PLAIN
+                },
+            );
+            r.allow_ldb(0, q, true);
+            r.ldb_port(q, 0, 1024, 1024);
+            r.map(q, 0, q, 0);
+        }
+        for i in 0..2048 {
+            r.ldb(0, H::new((i % 2) as u8, ATM, i).flow((i / 2) as u16));
+        }
+        assert_eq!(r.rd(reg::CQ_LDB_INFL, 0) + r.rd(reg::CQ_LDB_INFL, 1), 2048);
+        r.ldb(0, H::new(1, ATM, 9).flow(0x8000));
+        assert_eq!(
+            (r.rd(reg::QID_ATM_ACTIVE, 1), r.rd(reg::QID_AQED_CNT, 1)),
+            (1, 0)
+        );
+        r.ldb(0, H::tokens(c::REL_T, 1));
+        assert_eq!(
+            (r.rd(reg::QID_ATM_ACTIVE, 1), r.rd(reg::QID_AQED_CNT, 1)),
+            (0, 1)
+        );
+    });
+}
+
+#[test]
 fn ordered_results_leave_in_the_order_of_scheduling() {
     for mode in 0..5 {
         each(|r| {
