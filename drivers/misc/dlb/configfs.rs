@@ -50,6 +50,7 @@ use crate::{
         },
         trace, //
     },
+    hw::Xstat,
     parse::{
         self,
         Links,
@@ -714,9 +715,13 @@ impl<K: Kind> Object<K> {
         line(out, id)
     }
 
-    /// Shows a number that is read from hardware.
-    fn show_live(&self, out: &mut Formatter<'_>, ask: fn(&Live, usize) -> Result<u32>) -> Result {
-        line(out, self.ask(ask)?.unwrap_or(0))
+    /// Shows a number that is read from hardware; 0 if the domain is not enabled.
+    fn show_live<V: Value + Default>(
+        &self,
+        out: &mut Formatter<'_>,
+        ask: impl FnOnce(&Live, usize) -> Result<V>,
+    ) -> Result {
+        line(out, self.ask(ask)?.unwrap_or_default())
     }
 
     /// Shows where to find the device file of a port.
@@ -817,6 +822,23 @@ impl Kind for LdbQueue {
         Attribute::ro(c"depth", |queue, out| {
             queue.show_live(out, Live::ldb_queue_depth)
         }),
+        Attribute::ro(c"inflights", |queue, out| {
+            queue.show_live(out, |live, index| {
+                live.ldb_queue_stat(index, Xstat::LdbQueueInflights)
+            })
+        }),
+        Attribute::ro(c"atomic_active", |queue, out| {
+            queue.show_live(out, |live, index| {
+                live.ldb_queue_stat(index, Xstat::LdbQueueAtomicActive)
+            })
+        }),
+        Attribute::ro(c"enqueued", |queue, out| {
+            queue.show_live(out, |live, index| {
+                let atomic = live.ldb_queue_stat(index, Xstat::LdbQueueAtomicEnqueued)?;
+                let other = live.ldb_queue_stat(index, Xstat::LdbQueueOtherEnqueued)?;
+                Ok(atomic.wrapping_add(other))
+            })
+        }),
     ];
     type Desc = LdbQueueDesc;
 
@@ -871,6 +893,11 @@ impl Kind for DirQueue {
         Attribute::ro(c"id", |queue, out| queue.show_id(out, Live::dir_queue_id)),
         Attribute::ro(c"depth", |queue, out| {
             queue.show_live(out, Live::dir_queue_depth)
+        }),
+        Attribute::ro(c"enqueued", |queue, out| {
+            queue.show_live(out, |live, index| {
+                live.dir_queue_stat(index, Xstat::DirQueueEnqueued)
+            })
         }),
     ];
     type Desc = DirQueueDesc;
@@ -1002,6 +1029,21 @@ impl Kind for LdbPort {
         ),
         Attribute::ro(c"id", |port, out| port.show_id(out, Live::ldb_port_id)),
         Attribute::ro(c"dev", |port, out| port.show_dev(out, PortShelf::Ldb)),
+        Attribute::ro(c"cq_occupancy", |port, out| {
+            port.show_live(out, |live, index| {
+                live.port_stat(PortShelf::Ldb, index, Xstat::LdbPortDepth)
+            })
+        }),
+        Attribute::ro(c"inflights", |port, out| {
+            port.show_live(out, |live, index| {
+                live.port_stat(PortShelf::Ldb, index, Xstat::LdbPortInflights)
+            })
+        }),
+        Attribute::ro(c"scheduled", |port, out| {
+            port.show_live(out, |live, index| {
+                live.port_stat(PortShelf::Ldb, index, Xstat::LdbPortScheduled)
+            })
+        }),
     ];
     type Desc = LdbPortDesc;
 
@@ -1087,6 +1129,16 @@ impl Kind for DirPort {
         ),
         Attribute::ro(c"id", |port, out| port.show_id(out, Live::dir_port_id)),
         Attribute::ro(c"dev", |port, out| port.show_dev(out, PortShelf::Dir)),
+        Attribute::ro(c"cq_occupancy", |port, out| {
+            port.show_live(out, |live, index| {
+                live.port_stat(PortShelf::Dir, index, Xstat::DirPortDepth)
+            })
+        }),
+        Attribute::ro(c"scheduled", |port, out| {
+            port.show_live(out, |live, index| {
+                live.port_stat(PortShelf::Dir, index, Xstat::DirPortScheduled)
+            })
+        }),
     ];
     type Desc = DirPortDesc;
 

@@ -77,6 +77,8 @@ pub(crate) trait Function: Send {
     fn set_port_enabled(&mut self, domain: u32, port: hw::PortId, on: bool) -> hw::Result;
     fn ldb_queue_depth(&self, domain: u32, queue: u32) -> hw::Result<u32>;
     fn dir_queue_depth(&self, domain: u32, queue: u32) -> hw::Result<u32>;
+    /// Reads a counter of a queue or port.
+    fn xstat(&self, domain: u32, stat: hw::Xstat) -> hw::Result<u64>;
     /// Drains a domain and gives everything it has back.
     fn reset_domain(&mut self, domain: u32) -> hw::Result;
     /// The port of the device that a port of the function is.

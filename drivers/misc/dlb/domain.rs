@@ -676,6 +676,29 @@ impl Live {
         Ok(self.with(|_, function| function.dir_queue_depth(self.id, queue))?)
     }
 
+    /// A counter of a load-balanced queue; `stat` asks for it by number.
+    pub(crate) fn ldb_queue_stat(&self, index: usize, stat: fn(u32) -> hw::Xstat) -> Result<u64> {
+        let queue = *self.ldb_queues.get(index).ok_or(ENOENT)?;
+        Ok(self.with(|_, function| function.xstat(self.id, stat(queue)))?)
+    }
+
+    /// A counter of a directed queue.
+    pub(crate) fn dir_queue_stat(&self, index: usize, stat: fn(u32) -> hw::Xstat) -> Result<u64> {
+        let queue = *self.dir_queues.get(index).ok_or(ENOENT)?;
+        Ok(self.with(|_, function| function.xstat(self.id, stat(queue)))?)
+    }
+
+    /// A counter of a port.
+    pub(crate) fn port_stat(
+        &self,
+        shelf: Shelf,
+        index: usize,
+        stat: fn(u32) -> hw::Xstat,
+    ) -> Result<u64> {
+        let port = self.port_id(shelf, index).ok_or(ENOENT)?;
+        Ok(self.with(|_, function| function.xstat(self.id, stat(port)))?)
+    }
+
     /// Major and minor number of the device file of a port.
     pub(crate) fn port_dev(&self, shelf: Shelf, index: usize) -> Option<(u32, u32)> {
         let (place, _) = self.port(shelf, index)?;

@@ -301,6 +301,12 @@ impl Value for u32 {
     }
 }
 
+impl Value for u64 {
+    fn show(&self, out: &mut dyn fmt::Write) -> Result {
+        Ok(out.write_fmt(fmt!("{}", *self))?)
+    }
+}
+
 impl Value for i32 {
     fn show(&self, out: &mut dyn fmt::Write) -> Result {
         Ok(out.write_fmt(fmt!("{}", *self))?)

@@ -277,6 +277,10 @@ impl Function for PhysicalFunction {
             .dir_queue_depth(&*self.regs, Func::Pf, domain, queue)
     }
 
+    fn xstat(&self, domain: u32, stat: hw::Xstat) -> hw::Result<u64> {
+        self.hw.xstat(&*self.regs, Func::Pf, domain, stat)
+    }
+
     fn reset_domain(&mut self, domain: u32) -> hw::Result {
         self.hw.reset_domain(&*self.regs, Func::Pf, domain)
     }

@@ -29,10 +29,8 @@ pub mod mbox;
 pub mod regs;
 mod reset;
 pub mod resources;
-pub mod service;
 pub mod stats;
-pub mod vf;
-pub mod vfdev;
+mod vf;
 
 pub use domain::DirPortArgs;
 pub use domain::DirQueueArgs;
@@ -56,7 +54,6 @@ pub use resources::PortId;
 pub use resources::PortOwner;
 pub use resources::Resources;
 pub use stats::Xstat;
-pub use vfdev::VfDev;
 
 /// The version of the device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
