@@ -298,7 +298,8 @@ impl Function for PhysicalFunction {
         hw::Pf::power_on(&*self.regs, version);
         hw::Pf::wait_ready(&*self.regs, version)?;
         self.hw.forget();
-        self.hw.init_device(&*self.regs)
+        self.hw.init_device(&*self.regs)?;
+        self.hw.start_idle_counters(&*self.regs)
     }
 
     fn service_alarms(&mut self, alarms: &mut dyn hw::irq::Alarms) -> hw::Result {

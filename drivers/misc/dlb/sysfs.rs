@@ -20,6 +20,10 @@ use crate::{
     },
     hw::{
         self,
+        stats::{
+            DeviceCounters,
+            IdleCounters, //
+        },
         Csr,
         Pf,
         Resources,
@@ -59,6 +63,7 @@ pub(crate) const fn groups<D: HasDevice>() -> Groups<D> {
         GroupRef::to::<SequenceNumbers<D>>(),
         GroupRef::to::<ClassesOfService<D>>(),
         GroupRef::to::<Tuning<D>>(),
+        GroupRef::to::<Counters<D>>(),
     ])
 }
 
@@ -387,6 +392,77 @@ impl<D: HasDevice> Group for Tuning<D> {
             CQ_LAYOUT if physical == Visibility::Hidden => Visibility::ReadOnly,
             WRR_WEIGHT if data.device().version == hw::Version::V2 => Visibility::Hidden,
             _ => physical,
+        }
+    }
+}
+
+/// What the scheduler was busy with, as found in a counter.
+type Cycles = fn(&IdleCounters) -> u64;
+
+/// `counters/`
+struct Counters<D>(PhantomData<D>);
+
+const LDB_SCHEDULED: usize = 0;
+const DIR_SCHEDULED: usize = 1;
+const ERRORS: usize = 2;
+/// The arguments from here on count cycles.
+const CYCLES: usize = 3;
+
+const CYCLES_OF: [Cycles; 6] = [
+    |cycles| cycles.scheduled,
+    |cycles| cycles.no_work,
+    |cycles| cycles.no_space,
+    |cycles| cycles.inflight_limit,
+    |cycles| cycles.flow_limit,
+    |cycles| cycles.priority_friction,
+];
+
+impl<D: HasDevice> Counters<D> {
+    fn show(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
+        let counters = {
+            let mut state = data.device().lock();
+            let (pf, csr) = state.pf()?;
+            match csr {
+                Some(csr) => pf.device_counters(csr).map_err(|err| device::errno(&err))?,
+                // Without power the counters are lost, so they start again from nothing.
+                None => DeviceCounters::default(),
+            }
+        };
+        let cycles = counters.idle.unwrap_or_default();
+        line(
+            out,
+            match which {
+                LDB_SCHEDULED => counters.ldb_scheduled,
+                DIR_SCHEDULED => counters.dir_scheduled,
+                ERRORS => counters.errors,
+                which => CYCLES_OF
+                    .get(which.saturating_sub(CYCLES))
+                    .map_or(0, |get| get(&cycles)),
+            },
+        )
+    }
+}
+
+impl<D: HasDevice> Group for Counters<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(c"counters");
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::ro(c"ldb_scheduled", LDB_SCHEDULED, Self::show),
+        Attribute::ro(c"dir_scheduled", DIR_SCHEDULED, Self::show),
+        Attribute::ro(c"errors", ERRORS, Self::show),
+        Attribute::ro(c"cycles_scheduled", CYCLES, Self::show),
+        Attribute::ro(c"cycles_no_work", CYCLES + 1, Self::show),
+        Attribute::ro(c"cycles_no_space", CYCLES + 2, Self::show),
+        Attribute::ro(c"cycles_inflight_limit", CYCLES + 3, Self::show),
+        Attribute::ro(c"cycles_flow_limit", CYCLES + 4, Self::show),
+        Attribute::ro(c"cycles_priority_friction", CYCLES + 5, Self::show),
+    ];
+
+    fn visibility(data: &D, arg: usize) -> Visibility {
+        match arg {
+            // Where DLB 2.5 has these counters is not known.
+            CYCLES.. if data.device().version != hw::Version::V2 => Visibility::Hidden,
+            _ => physical_only(data),
         }
     }
 }
