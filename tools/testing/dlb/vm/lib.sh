@@ -107,7 +107,8 @@ locked() {
 
 unlocked() { exec {LOCK_FD}>&-; }
 
-# on_debian: is this machine itself a Debian 13 with all packages present?
+# on_debian: is this machine itself a Debian 13 with all packages present, and
+# does its apt know the backports' kernel and the source of QEMU?
 on_debian() {
 	[ -z "${DLB_FORCE_ROOT:-}" ] || return 1
 	[ -r /etc/os-release ] || return 1
@@ -116,9 +117,20 @@ on_debian() {
 		. /etc/os-release
 		[ "${ID:-}" = debian ] && [ "${VERSION_CODENAME:-}" = "$SUITE" ]
 	) || return 1
+	if [ -z "${DLB_ON_DEBIAN:-}" ]; then
+		DLB_ON_DEBIAN=no
+		! all_on_debian || DLB_ON_DEBIAN=yes
+		export DLB_ON_DEBIAN
+	fi
+	[ "$DLB_ON_DEBIAN" = yes ]
+}
+
+all_on_debian() {
 	# shellcheck disable=SC2046
 	[ "$(dpkg-query -W -f '${db:Status-Status}\n' $(packages) 2> /dev/null |
-		grep -cx installed)" = "$(packages | wc -l)" ]
+		grep -cx installed)" = "$(packages | wc -l)" ] &&
+		apt-cache show "linux-source-$SERIES" > /dev/null 2>&1 &&
+		apt-cache showsrc qemu > /dev/null 2>&1
 }
 
 # packages: what the root holds, one name per line
