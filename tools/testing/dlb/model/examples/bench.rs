@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Events per second of the model on one core, by scheduling type, and what an event costs as queues,
-//! ports, flows and backlogs grow.
+//! Events per second of the model on one core, by scheduling type, and what an event costs as
+//! queues, ports, flows and backlogs grow.
 //!
 //! `cargo run --release --example bench [-- milliseconds per figure]`
 

@@ -4,7 +4,8 @@
 //!
 //! * credits, tokens, history lists, in-flight counts and flows are conserved;
 //! * every QE that was accepted is delivered exactly once, to a CQ that is mapped to its queue;
-//! * QEs of one queue and priority bin are scheduled in the order in which they were enqueued, and so
+//! * QEs of one queue and priority bin are scheduled in the order in which they were enqueued, and
+//!   so
 //!   are those of one flow;
 //! * QEs of one flow are never outstanding at two CQs at a time;
 //! * results of ordered QEs leave in the order in which those were scheduled;

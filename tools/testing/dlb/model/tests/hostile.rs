@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A guest that writes anything anywhere, as PF or VF, must not hurt the host: no panic, no endless
-//! loop, no growth, few log lines; and the device stays consistent in itself and works again after a
-//! reset. `HOSTILE=n` does n times as much.
+//! loop, no growth, few log lines; and the device stays consistent in itself and works again after
+//! a reset. `HOSTILE=n` does n times as much.
 
 mod common;
 use common::*;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Virtual functions: mailboxes, resets, maps, interrupts (programming model, sections 6.7, 7, 8.2).
+//! Virtual functions: mailboxes, resets, maps, interrupts (programming model, sections 6.7, 7,
+//! 8.2).
 
 mod common;
 use common::*;
