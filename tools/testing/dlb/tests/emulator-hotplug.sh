@@ -8,9 +8,6 @@
 
 . "${0%/*}/lib.sh"
 
-# A program that a signal ends, as is meant here, is no news for the log.
-echo 0 > /proc/sys/debug/exception-trace
-
 # How many DLBs there are
 count() {
 	n=0
@@ -30,18 +27,18 @@ becomes() {
 	done
 }
 
+# The kernel leaves the program its mapping of the BAR: it stores to where nothing is any more.
 unplug_under_load() {
-	timeout 60 dlb-emu-check --hammer > /tmp/hammer 2>&1 &
+	dlb-emu-check --hammer &
 	hammer=$!
 	sleep 0.3
+	kill -0 $hammer || return 1
 	qmp del dlb0 || return 1
 	becomes 1 || return 1
-	# Its mapping was taken away: a bus error, 128 + 7.
+	sleep 0.3
+	kill $hammer
 	wait $hammer
-	status=$?
-	[ $status = 135 ] && return 0
-	echo "the program that stores ended with $status"
-	return 1
+	[ $? = 143 ]
 }
 
 plug_again() {

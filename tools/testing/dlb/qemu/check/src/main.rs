@@ -94,11 +94,7 @@ fn main() -> ExitCode {
 
     match args.first().map(String::as_str) {
         Some("--hammer") => return done(Function::find().and_then(|f| store::hammer(&f))),
-        Some("--alive") => {
-            return done(
-                Function::find().and_then(|f| f.power_on().and_then(|()| pci::total_vas(&f))),
-            )
-        }
+        Some("--alive") => return done(Function::find().and_then(|f| pci::total_vas(&f))),
         _ => (),
     }
 

@@ -69,12 +69,15 @@ fn read_hex(path: PathBuf) -> Result<u64> {
 }
 
 impl Function {
+    /// The DLB with the lowest address.
     pub fn find() -> Result<Self> {
-        for entry in fs::read_dir("/sys/bus/pci/devices")
+        let mut dirs: Vec<PathBuf> = fs::read_dir("/sys/bus/pci/devices")
             .map_err(|e| e.to_string())?
             .flatten()
-        {
-            let dir = entry.path();
+            .map(|entry| entry.path())
+            .collect();
+        dirs.sort();
+        for dir in dirs {
             let id = read_hex(dir.join("device"))? as u16;
             if read_hex(dir.join("vendor"))? == 0x8086 && matches!(id, 0x2710 | 0x2714) {
                 let f = Self { dir, id };
@@ -253,6 +256,7 @@ pub fn bars(f: &Function) -> Result {
 }
 
 pub fn total_vas(f: &Function) -> Result {
+    f.power_on()?;
     same("SYS_TOTAL_VAS", f.read_csr(f.by_version(&TOTAL_VAS))?, 32)
 }
 
