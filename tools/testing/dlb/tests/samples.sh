@@ -26,6 +26,7 @@ ktap_case "pipeline.sh, polling" small_pipeline
 ktap_case "pipeline.sh, with interrupts" small_pipeline --wait interrupt
 ktap_case "dlb-echo" echo_in_c
 ktap_case "dlb-worker-pool" with worker-pool.toml worker-pool dlb-worker-pool
+ktap_case "dlb-packets" with packets.toml packets dlb-packets
 ktap_case "dlb-priority" with priority.toml priority dlb-priority
 ktap_case "dlb-scaling" with scaling.toml scaling dlb-scaling
 ktap_case "the kernel has nothing to complain about" log_is_clean
