@@ -19,8 +19,8 @@ use super::resources::*;
 use super::Port;
 use super::Version;
 
-/// So many interrupts that saw ingress errors, within so long, are a storm.
-const STORM_INTERRUPTS: u32 = 1000;
+/// So many interrupts that saw ingress errors, within [`STORM_MS`], are a storm.
+const INGRESS_STORM: u32 = 1000;
 const STORM_MS: u32 = 1000;
 
 /// Consumer queues that interrupted.
@@ -207,14 +207,14 @@ pub(super) struct Storm {
 }
 
 impl Storm {
-    /// Notes one more interrupt and says whether that makes a storm.
-    pub(super) fn note(&mut self, now_ms: u32) -> bool {
+    /// Notes one more interrupt and says whether that makes `storm` of them.
+    pub(super) fn note(&mut self, now_ms: u32, storm: u32) -> bool {
         if self.interrupts == 0 || now_ms.wrapping_sub(self.since_ms) > STORM_MS {
             self.since_ms = now_ms;
             self.interrupts = 0;
         }
         self.interrupts = self.interrupts.saturating_add(1);
-        if self.interrupts < STORM_INTERRUPTS {
+        if self.interrupts < storm {
             return false;
         }
         self.interrupts = 0;
@@ -255,7 +255,7 @@ impl Pf {
                 SYS_ALARM_HW_SYND::zeroed().valid(1).more(1),
             );
         }
-        if self.service_ingress(&io, sink)? && self.storm.note(now_ms) {
+        if self.service_ingress(&io, sink)? && self.storm.note(now_ms, INGRESS_STORM) {
             self.settings.ingress_alarms = false;
             self.apply_ingress_alarms(&io);
             sink.storm();

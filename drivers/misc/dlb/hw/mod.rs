@@ -29,8 +29,10 @@ pub mod mbox;
 pub mod regs;
 mod reset;
 pub mod resources;
+pub mod service;
 pub mod stats;
-mod vf;
+pub mod vf;
+pub mod vfdev;
 
 pub use domain::DirPortArgs;
 pub use domain::DirQueueArgs;
@@ -54,6 +56,7 @@ pub use resources::PortId;
 pub use resources::PortOwner;
 pub use resources::Resources;
 pub use stats::Xstat;
+pub use vfdev::VfDev;
 
 /// The version of the device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
