@@ -74,9 +74,12 @@ fn tokens() -> Outcome {
                     port.set("cq_history_list_size", 512)?;
                 }
             }
-            d.set("num_ldb_credits", 512)?;
-            d.set("num_dir_credits", 512)?;
-            d.set("num_credits", 1024)?;
+            if Device::first()?.is_v25() {
+                d.set("num_credits", 1024)?;
+            } else {
+                d.set("num_ldb_credits", 512)?;
+                d.set("num_dir_credits", 512)?;
+            }
             d.enable().map_err(|e| why(&d, e))?;
             let directed = sched == Sched::Directed;
             let (queue, node) = if directed {
