@@ -289,7 +289,9 @@ fn links_under_traffic() -> Outcome {
         while p0.get("pending_unlinks")? != "0" || p1.get("pending_unlinks")? != "0" {
             ensure!(
                 Instant::now() < until,
-                "round {round}: an unlink never ends"
+                "round {round}: unlinks pending for ever: {} of w0, {} of w1",
+                p0.get("pending_unlinks")?,
+                p1.get("pending_unlinks")?
             );
         }
         for port in [&mut w0, &mut w1] {
