@@ -209,7 +209,7 @@ pub(super) struct Storm {
 impl Storm {
     /// Notes one more interrupt and says whether that makes `storm` of them.
     pub(super) fn note(&mut self, now_ms: u32, storm: u32) -> bool {
-        if self.interrupts == 0 || now_ms.wrapping_sub(self.since_ms) > STORM_MS {
+        if self.interrupts == 0 || now_ms.wrapping_sub(self.since_ms) >= STORM_MS {
             self.since_ms = now_ms;
             self.interrupts = 0;
         }

@@ -49,7 +49,8 @@ pub const ATOMIC_INFLIGHTS: u32 = 2048;
 
 /// The order in which the ports of a class of service are handed out. Ports that share queues
 /// balance best when their numbers are not adjacent.
-const PORT_ORDER: [u8; PORTS_PER_COS] = [0, 7, 14, 5, 12, 3, 10, 1, 8, 15, 6, 13, 4, 11, 2, 9];
+pub(super) const PORT_ORDER: [u8; PORTS_PER_COS] =
+    [0, 7, 14, 5, 12, 3, 10, 1, 8, 15, 6, 13, 4, 11, 2, 9];
 
 /// A PCI function of the device: the owner of a resource, or who asks for an operation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -186,7 +186,7 @@ impl Pf {
             self.service_request(&io, vf, pf_id, sink)?;
             io.write(
                 PF_VF2PF_MAILBOX_ISR::at(0),
-                PF_VF2PF_MAILBOX_ISR::zeroed().vf_isr(1 << vf),
+                PF_VF2PF_MAILBOX_ISR::zeroed().vf_isr(1 << (vf & 15)),
             );
         }
         for vf in bits(resets | rings) {
@@ -209,7 +209,7 @@ impl Pf {
         if let Ok(entry) = self.vf_mut(vf) {
             entry.cut_off = false;
         }
-        let bit = 1u32 << vf;
+        let bit = 1u32 << (vf & 15);
         io.write(
             IOSF_FUNC_VF_BAR_DSBL::at(vf.into()),
             IOSF_FUNC_VF_BAR_DSBL::zeroed(),
@@ -599,7 +599,7 @@ impl Pf {
 
 /// The numbers of the bits that are set.
 fn bits(bits: u32) -> impl Iterator<Item = u8> {
-    (0..num(MAX_VFS)).filter(move |bit| bits & (1 << bit) != 0)
+    (0..num(MAX_VFS)).filter(move |bit| bits & (1 << (bit & 15)) != 0)
 }
 
 /// Sends a message to a VF, if it has acknowledged the one before. Does not wait: says whether it

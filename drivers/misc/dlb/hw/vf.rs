@@ -66,6 +66,7 @@ trait Owned {
     fn set_owner(&mut self, owner: Owner);
     /// Whether it is not part of a domain.
     fn is_free(&self) -> bool;
+    fn virt(&self) -> u8;
     fn set_virt(&mut self, virt: u8);
 }
 
@@ -82,6 +83,9 @@ macro_rules! owned {
                 let $entry = self;
                 $free
             }
+            fn virt(&self) -> u8 {
+                self.virt
+            }
             fn set_virt(&mut self, virt: u8) {
                 self.virt = virt;
             }
@@ -94,23 +98,41 @@ owned!(LdbQueue, entry => entry.domain.is_none());
 owned!(LdbPort, entry => entry.domain.is_none());
 owned!(DirPair, entry => entry.domain.is_none());
 
-/// Moves entries between the PF and a VF until the VF has `count`. Changes nothing if there are
+/// Moves entries between the PF and a VF until the VF has `asked`. Changes nothing if there are
 /// not enough.
 fn assign_entries<T: Owned>(table: &mut [T], vf: u8, what: Resource, asked: u32) -> Result {
+    assign_in_order(table, 0..num(MAX_DIR_PORTS), vf, what, asked)
+}
+
+/// The same for the ports of one class of service, in the order in which they are handed out.
+fn assign_ports(ports: &mut [LdbPort], vf: u8, what: Resource, asked: u32) -> Result {
+    assign_in_order(ports, PORT_ORDER.into_iter(), vf, what, asked)
+}
+
+fn assign_in_order<T: Owned>(
+    table: &mut [T],
+    order: impl Iterator<Item = u8>,
+    vf: u8,
+    what: Resource,
+    asked: u32,
+) -> Result {
     let vf = Owner::of(Func::Vf(vf));
     let pf = Owner::of(Func::Pf);
     let has = count(table, |entry| entry.owner() == vf);
     let free = count(table, |entry| entry.owner() == pf && entry.is_free());
     fits(what, asked, has.saturating_add(free))?;
-    let (from, to, moves) = match asked >= has {
+    let (from, to, mut moves) = match asked >= has {
         true => (pf, vf, asked.saturating_sub(has)),
         false => (vf, pf, has.saturating_sub(asked)),
     };
-    let movable = table
-        .iter_mut()
-        .filter(|entry| entry.owner() == from && entry.is_free());
-    for entry in movable.take(moves as usize) {
-        entry.set_owner(to);
+    for index in order {
+        match table.get_mut(index as usize) {
+            Some(entry) if moves != 0 && entry.owner() == from && entry.is_free() => {
+                entry.set_owner(to);
+                moves = moves.saturating_sub(1);
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -121,6 +143,23 @@ fn number_entries<T: Owned>(table: &mut [T], vf: u8) {
     let entries = table.iter_mut().filter(|entry| entry.owner() == owner);
     for (virt, entry) in (0..u8::MAX).zip(entries) {
         entry.set_virt(virt);
+    }
+}
+
+/// Numbers the ports a VF has: class of service by class of service, each in the order in which
+/// they are handed out.
+fn number_ports(ports: &mut [LdbPort], vf: u8) {
+    let owner = Owner::of(Func::Vf(vf));
+    let mut virt = 0u8;
+    for class in ports.chunks_mut(PORTS_PER_COS) {
+        for index in PORT_ORDER {
+            if let Some(port) = class.get_mut(index as usize) {
+                if port.owner == owner {
+                    port.virt = virt;
+                    virt = virt.saturating_add(1);
+                }
+            }
+        }
     }
 }
 
@@ -212,7 +251,7 @@ impl Pf {
                         p.domain.is_none() && (p.owner == owner || p.owner == Owner::default())
                     });
                     let n = left.min(here);
-                    assign_entries(ports, vf, what, n)?;
+                    assign_ports(ports, vf, what, n)?;
                     left = left.saturating_sub(n);
                 }
                 Ok(())
@@ -226,7 +265,7 @@ impl Pf {
                         what: Param::Cos,
                         value: cos.into(),
                     })?;
-                assign_entries(ports, vf, what, asked)
+                assign_ports(ports, vf, what, asked)
             }
             Resource::LdbCredits => {
                 fits(free.ldb_credits, old.ldb_credits.into())?;
@@ -445,7 +484,7 @@ impl Pf {
     pub(super) fn lock_vf(&mut self, vf: u8) -> Result {
         number_entries(&mut self.domains, vf);
         number_entries(&mut self.ldb_queues, vf);
-        number_entries(&mut self.ldb_ports, vf);
+        number_ports(&mut self.ldb_ports, vf);
         number_entries(&mut self.dir_pairs, vf);
         self.vf_mut(vf)?.registered = true;
         Ok(())
@@ -508,22 +547,26 @@ impl Pf {
             .any(|d| d.owner == owner && d.configured)
     }
 
-    /// The `n`-th object of a VF: the number it knows and the physical one. [`None`] past the last.
-    pub fn vf_map(&self, vf: u8, kind: MapKind, n: u32) -> Option<Mapping> {
-        fn nth<T: Owned>(table: &[T], vf: u8, n: u32) -> Option<u32> {
+    /// What a VF's virtual number stands for. [`None`] past its last object, or if its driver is
+    /// not registered: it has no numbers then.
+    pub fn vf_map(&self, vf: u8, kind: MapKind, virt: u32) -> Option<Mapping> {
+        fn find<T: Owned>(table: &[T], vf: u8, virt: u32) -> Option<u32> {
             let owner = Owner::of(Func::Vf(vf));
-            let entries = (0..num(MAX_DIR_PORTS)).zip(table);
-            let mut mine = entries.filter(|(_, entry)| entry.owner() == owner);
-            mine.nth(n as usize).map(|(i, _)| i.into())
+            let mut entries = (0..num(MAX_DIR_PORTS)).zip(table);
+            entries
+                .find(|(_, entry)| entry.owner() == owner && u32::from(entry.virt()) == virt)
+                .map(|(phys, _)| phys.into())
         }
-        // Objects are numbered in their order, see `number_entries`.
+        if !self.vf(vf).ok()?.registered {
+            return None;
+        }
         let phys = match kind {
-            MapKind::Domains => nth(&self.domains, vf, n),
-            MapKind::LdbQueues => nth(&self.ldb_queues, vf, n),
-            MapKind::LdbPorts => nth(&self.ldb_ports, vf, n),
-            MapKind::DirPorts => nth(self.dir_pairs(), vf, n),
+            MapKind::Domains => find(&self.domains, vf, virt),
+            MapKind::LdbQueues => find(&self.ldb_queues, vf, virt),
+            MapKind::LdbPorts => find(&self.ldb_ports, vf, virt),
+            MapKind::DirPorts => find(self.dir_pairs(), vf, virt),
         };
-        phys.map(|phys| Mapping { virt: n, phys })
+        phys.map(|phys| Mapping { virt, phys })
     }
 
     /// Refuses while a VF's driver is registered.

@@ -117,12 +117,23 @@ impl VfDev {
         if C::SINCE > self.pf_version {
             return Err(Error::Unsupported(Feature::MailboxCommand));
         }
+        let answer = self.exchange(
+            csr,
+            &request.to_raw(),
+            C::SIZE,
+            <C::Response as Message>::SIZE,
+        )?;
+        Ok(Message::decode(&answer))
+    }
+
+    /// What [`Self::call`] does for every kind of message.
+    fn exchange(&self, csr: &dyn Csr, request: &Raw, size: u32, answer_size: u32) -> Result<Raw> {
         let io = Io::new(csr, self.version());
         // A doorbell that has not been answered: the memory is not ours yet.
         if self.is_ringing(&io)? {
             return Err(Error::Timeout(Wait::PfAnswer));
         }
-        for (word, value) in (0..VF_REQUEST_WORDS).zip(request.to_raw().words(C::SIZE)) {
+        for (word, value) in (0..VF_REQUEST_WORDS).zip(request.words(size)) {
             io.write(
                 VF_VF2PF_MAILBOX::at(VF_REQUEST_WORD.saturating_add(word)),
                 VF_VF2PF_MAILBOX::zeroed().msg(*value),
@@ -134,10 +145,10 @@ impl VfDev {
             left = left.checked_sub(1).ok_or(Error::Timeout(Wait::PfAnswer))?;
             csr.delay_us(ANSWER_POLL_US);
         }
-        let words = <C::Response as Message>::SIZE.div_ceil(4);
+        let words = answer_size.div_ceil(4);
         let raw = Raw::from_words((0..words).map(|word| io.read(VF_PF2VF_MAILBOX::at(word)).msg()));
         match mbox::first_word(&raw) {
-            SUCCESS => Ok(Message::decode(&raw)),
+            SUCCESS => Ok(raw),
             u32::MAX => Err(Error::Gone),
             header => Err(Error::Mailbox {
                 header,

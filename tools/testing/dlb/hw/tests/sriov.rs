@@ -1,0 +1,971 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The PF's and the VFs' sides together, with the hardware model between them.
+
+#[path = "common/sim.rs"]
+mod sim;
+
+use dlb_hw::hw::error::{Param, Resource};
+use dlb_hw::hw::hcw::{Command, Hcw, SchedType};
+use dlb_hw::hw::irq::{alert_data, Alarms, Alert, HwAlarm, IngressError};
+use dlb_hw::hw::mbox::{self, Command as _, DomainAlert};
+use dlb_hw::hw::service::{self, VfEvents};
+use dlb_hw::hw::vf::MapKind;
+use dlb_hw::hw::vfdev::{PfMessage, MAILBOX_SOURCE};
+use dlb_hw::hw::*;
+use dlb_model::Requester;
+use sim::{Random, Sim, User};
+use std::cell::{Cell, RefCell};
+
+const VERSIONS: [Version; 2] = [Version::V2, Version::V25];
+
+#[derive(Default)]
+struct Events {
+    requests: Vec<(u8, u32, u32, Option<Error>)>,
+    resets: Vec<(u8, Result)>,
+    cut_off: Vec<u8>,
+    ingress: Vec<IngressError>,
+}
+
+impl VfEvents for Events {
+    fn request(&mut self, vf: u8, command: u32, status: u32, error: Option<Error>) {
+        self.requests.push((vf, command, status, error));
+    }
+    fn reset(&mut self, vf: u8, result: Result) {
+        self.resets.push((vf, result));
+    }
+    fn cut_off(&mut self, vf: u8) {
+        self.cut_off.push(vf);
+    }
+}
+
+impl Alarms for Events {
+    fn ingress(&mut self, error: IngressError) {
+        self.ingress.push(error);
+    }
+    fn watchdog(&mut self, port: PortOwner) {
+        panic!("{port:?}");
+    }
+    fn hardware(&mut self, alarm: HwAlarm) {
+        panic!("{alarm:?}");
+    }
+    fn storm(&mut self) {}
+}
+
+/// A host whose PF driver serves interrupts while somebody waits.
+struct Machine {
+    sim: Sim,
+    pf: RefCell<Box<Pf>>,
+    events: RefCell<Events>,
+    served: Cell<u32>,
+    now_ms: Cell<u32>,
+    /// The PF's driver does nothing.
+    asleep: Cell<bool>,
+}
+
+impl Machine {
+    fn new(version: Version, vfs: u32) -> Self {
+        let (sim, mut pf) = Sim::up(version, 1);
+        pf.set_num_vfs(vfs).unwrap();
+        for vf in 0..16 {
+            sim.device.borrow_mut().set_vf_msi(vf, 32);
+        }
+        Self {
+            sim,
+            pf: RefCell::new(pf),
+            events: RefCell::default(),
+            served: Cell::new(0),
+            now_ms: Cell::new(0),
+            asleep: Cell::new(false),
+        }
+    }
+
+    fn split(version: Version, vfs: u32) -> Self {
+        let machine = Self::new(version, vfs);
+        machine.pf.borrow_mut().split_evenly().unwrap();
+        machine
+    }
+
+    /// The handler of vector 0, if it was signalled.
+    fn serve(&self) {
+        if self.asleep.get() {
+            return;
+        }
+        let signalled = self.sim.outside.borrow().msix[0];
+        if self.served.replace(signalled) == signalled {
+            return;
+        }
+        let mut pf = self.pf.borrow_mut();
+        let events = &mut *self.events.borrow_mut();
+        let now = self.now_ms.get();
+        let causes = pf.service_alarms(&self.sim, now, events).unwrap();
+        if causes.vf {
+            pf.service_vfs(&self.sim, now, 3, events).unwrap();
+        }
+        pf.service_pending(&self.sim, now, &mut |_| ()).unwrap();
+    }
+
+    fn vf(&self, vf: u8) -> (Bar0<'_>, VfDev) {
+        let bar = Bar0 { machine: self, vf };
+        let mut dev = VfDev::new(self.sim.version);
+        dev.register(&bar).unwrap();
+        (bar, dev)
+    }
+}
+
+/// A VF's BAR.
+struct Bar0<'a> {
+    machine: &'a Machine,
+    vf: u8,
+}
+
+impl Csr for Bar0<'_> {
+    fn read(&self, bar: Bar, offset: u32) -> u32 {
+        assert_eq!(bar, Bar::Func);
+        self.machine.sim.vf_read(self.vf, offset)
+    }
+    fn write(&self, bar: Bar, offset: u32, value: u32) {
+        assert_eq!(bar, Bar::Func);
+        self.machine.sim.vf_write(self.vf, offset, value);
+    }
+    fn pp_line(&self, port: Port, line: &[Hcw; 4]) {
+        self.machine.sim.send(Requester::Vf(self.vf), port, line);
+    }
+    fn delay_us(&self, us: u32) {
+        let machine = self.machine;
+        machine.now_ms.set(machine.now_ms.get() + us.div_ceil(1000));
+        machine.serve();
+    }
+}
+
+/// A VF's domain with one atomic and one ordered queue, two ports, a directed one.
+struct Setup {
+    domain: u32,
+    queues: [u32; 2],
+    ports: Vec<(u32, User)>,
+    dir: (u32, User),
+}
+
+fn setup(bar: &Bar0<'_>, dev: &VfDev) -> Setup {
+    let sim = &bar.machine.sim;
+    let who = Requester::Vf(bar.vf);
+    let args = DomainArgs {
+        ldb_queues: 2,
+        ldb_ports: 2,
+        dir_ports: 1,
+        ldb_credits: 64,
+        dir_credits: 32,
+        hist_list_entries: 64,
+        atomic_inflights: 16,
+        sn_slots: [1, 0],
+        ..DomainArgs::default()
+    };
+    let domain = dev.create_domain(bar, &args).unwrap();
+    let atomic = LdbQueueArgs {
+        qid_inflights: 64,
+        atomic_inflights: 16,
+        depth_threshold: 16,
+        ..LdbQueueArgs::default()
+    };
+    let ordered = LdbQueueArgs {
+        qid_inflights: 64,
+        sequence_numbers: 64,
+        depth_threshold: 16,
+        ..LdbQueueArgs::default()
+    };
+    let queues = [atomic, ordered].map(|args| dev.create_ldb_queue(bar, domain, &args).unwrap());
+    let ports: Vec<(u32, User)> = (0..2)
+        .map(|_| {
+            let base = sim.allocate_cq(who);
+            let args = LdbPortArgs {
+                cq_base: base,
+                cq_depth: 16,
+                hist_list_size: 32,
+                enabled: true,
+                ..LdbPortArgs::default()
+            };
+            let p = dev.create_ldb_port(bar, domain, &args).unwrap();
+            (p, User::new(who, Port::Ldb(p as u8), base, 16, true))
+        })
+        .collect();
+    let base = sim.allocate_cq(who);
+    let args = DirQueueArgs {
+        port: None,
+        depth_threshold: 16,
+    };
+    let queue = dev.create_dir_queue(bar, domain, &args).unwrap();
+    let args = DirPortArgs {
+        cq_base: base,
+        cq_depth: 16,
+        queue: Some(queue),
+        enabled: true,
+    };
+    let p = dev.create_dir_port(bar, domain, &args).unwrap();
+    for (port, _) in &ports {
+        for queue in queues {
+            dev.map_queue(bar, domain, *port, queue, 1).unwrap();
+        }
+    }
+    dev.start_domain(bar, domain).unwrap();
+    Setup {
+        domain,
+        queues,
+        ports,
+        dir: (p, User::new(who, Port::Dir(p as u8), base, 16, true)),
+    }
+}
+
+fn new(data: u64, queue: u32, sched: SchedType) -> Hcw {
+    Hcw {
+        data,
+        ..Hcw::command(Command::New)
+    }
+    .with_qid(queue as u8)
+    .with_sched_type(sched as u8)
+}
+
+/// Three VFs at once use the same virtual numbers; each gets its own elements and nothing else.
+#[test]
+fn vfs_work_side_by_side_with_the_same_numbers() {
+    for version in VERSIONS {
+        let machine = Machine::split(version, 4);
+        let vfs: Vec<_> = (0..3).map(|vf| machine.vf(vf)).collect();
+        let mut setups: Vec<Setup> = vfs.iter().map(|(bar, dev)| setup(bar, dev)).collect();
+        for setup in &setups {
+            assert_eq!((setup.domain, setup.queues, setup.dir.0), (0, [0, 1], 0));
+            let ports = |setup: &Setup| [setup.ports[0].0, setup.ports[1].0];
+            assert_eq!(ports(setup), ports(&setups[0]));
+        }
+        for (vf, setup) in (0u64..).zip(&setups) {
+            for i in 0..8 {
+                let id = vf * 100 + i;
+                setup.dir.1.send(
+                    &machine.sim,
+                    &[
+                        new(id, 0, SchedType::Atomic).with_lock_id(i as u16),
+                        new(id + 50, 0, SchedType::Directed),
+                    ],
+                );
+            }
+        }
+        for (vf, setup) in (0u64..).zip(&mut setups) {
+            let mut got = Vec::new();
+            for (_, user) in &mut setup.ports {
+                while let Some(entry) = user.receive(&machine.sim) {
+                    assert_eq!(entry.qid(), 0, "the virtual queue");
+                    got.push(entry.data);
+                    user.release(&machine.sim);
+                }
+            }
+            while let Some(entry) = setup.dir.1.receive(&machine.sim) {
+                got.push(entry.data);
+            }
+            got.sort_unstable();
+            let expected: Vec<u64> = (0..8).chain(50..58).map(|i| vf * 100 + i).collect();
+            assert_eq!(got, expected);
+        }
+        machine.sim.assert_sane();
+        let map = machine.pf.borrow().vf_map(2, MapKind::DirPorts, 3).unwrap();
+        assert_eq!(
+            (map.virt, map.phys),
+            (3, 2 * version.limits().dir_ports / 4 + 3)
+        );
+        let past = version.limits().dir_ports / 4;
+        assert_eq!(machine.pf.borrow().vf_map(2, MapKind::DirPorts, past), None);
+        let (bar, dev) = &vfs[1];
+        assert_eq!(dev.ldb_queue_depth(bar, 0, 0), Ok(0));
+        dev.reset_domain(bar, 0).unwrap();
+        assert_eq!(
+            dev.available(bar),
+            Ok(machine.pf.borrow().share(Func::Vf(1)))
+        );
+        for (vf, (bar, dev)) in vfs.into_iter().enumerate() {
+            let mut dev = dev;
+            dev.unregister(&bar).unwrap();
+            assert_eq!(machine.pf.borrow().is_vf_locked(vf as u8), Ok(false));
+        }
+        for vf in 0..4 {
+            machine.pf.borrow_mut().remove_vf(&machine.sim, vf).unwrap();
+        }
+        let pf = machine.pf.borrow();
+        assert_eq!(pf.available(Func::Pf), pf.total());
+    }
+}
+
+#[test]
+fn every_request_does_what_the_pf_would_do() {
+    let machine = Machine::split(Version::V25, 2);
+    let (bar, dev) = machine.vf(0);
+    let share = machine.pf.borrow().share(Func::Vf(0));
+    assert_eq!(dev.registration().pf_id, 3);
+    assert_eq!((dev.registration().vf_id, dev.is_auxiliary()), (0, false));
+    assert_eq!(dev.available(&bar), Ok(share));
+    let s = setup(&bar, &dev);
+    let used = dev.used(&bar).unwrap();
+    assert_eq!((used.domains, used.ldb_queues, used.ldb_ports()), (1, 2, 2));
+    assert_eq!((used.ldb_credits, used.dir_credits), (96, 0), "one pool");
+    assert_eq!(dev.is_sparse(&bar), Ok(true));
+    assert_eq!(dev.sequence_numbers(&bar, 0), Ok(64));
+    assert!(dev.sequence_numbers(&bar, 2).is_err());
+    assert_eq!(dev.cos_bandwidth(&bar, 3), Ok(25));
+    assert!(dev.cos_bandwidth(&bar, 4).is_err());
+    let owned = |domain_id, port_id| {
+        dev.call(&bar, &mbox::LdbPortOwnedByDomain { domain_id, port_id })
+            .map(|answer| answer.owned)
+    };
+    let (p, last) = (s.ports[0].0, s.ports[1].0);
+    assert_eq!((owned(0, p), owned(0, last)), (Ok(1), Ok(1)));
+    assert_eq!((owned(0, last + 1), owned(1, p)), (Ok(-22), Ok(-22)));
+    let occupancy = |group_id| dev.call(&bar, &mbox::GetSnOccupancy { group_id });
+    assert_eq!(occupancy(0).unwrap().num, 1);
+    assert!(matches!(
+        occupancy(2),
+        Err(Error::Mailbox { header: 4, .. })
+    ));
+
+    dev.unmap_queue(&bar, 0, p, 1).unwrap();
+    assert_eq!(dev.pending_unmaps(&bar, 0, p), Ok(0));
+    dev.map_queue(&bar, 0, p, 1, 7).unwrap();
+    dev.set_port_enabled(&bar, 0, PortId::Ldb(p), false)
+        .unwrap();
+    dev.set_port_enabled(&bar, 0, PortId::Ldb(p), true).unwrap();
+    dev.set_port_enabled(&bar, 0, PortId::Dir(0), false)
+        .unwrap();
+    dev.set_port_enabled(&bar, 0, PortId::Dir(0), true).unwrap();
+    dev.set_inflight_ctrl(&bar, 0, p, Some(4)).unwrap();
+    let started = dev.set_cq_weight(&bar, 0, p, 4);
+    assert!(matches!(
+        started,
+        Err(Error::Mailbox {
+            header: 0,
+            code: 1,
+            status: 27
+        })
+    ));
+    assert_eq!(dev.dir_queue_depth(&bar, 0, 0), Ok(0));
+    dev.stop_domain(&bar, 0).unwrap();
+    assert!(matches!(
+        dev.stop_domain(&bar, 0),
+        Err(Error::Mailbox { status: 28, .. })
+    ));
+    dev.start_domain(&bar, 0).unwrap();
+    // The reserved type reads as 0, an unknown one is an error.
+    let stat = |xstats_type| {
+        dev.call(
+            &bar,
+            &mbox::GetXstats {
+                xstats_type,
+                xstats_id: 0,
+            },
+        )
+    };
+    assert_eq!(stat(0x10005).unwrap().error_code, 0);
+    assert_eq!(stat(0x10007).unwrap().error_code, 1);
+    assert_eq!(
+        dev.xstat(&bar, Xstat::LdbQueueInflightLimit(0)),
+        Ok(Some(64))
+    );
+    dev.reset(&bar).unwrap();
+    assert_eq!(dev.available(&bar), Ok(share));
+
+    // Before the start.
+    let args = DomainArgs {
+        ldb_ports: 1,
+        hist_list_entries: 8,
+        ..DomainArgs::default()
+    };
+    let d = dev.create_domain(&bar, &args).unwrap();
+    let args = LdbPortArgs {
+        cq_base: machine.sim.allocate_cq(Requester::Vf(0)),
+        cq_depth: 8,
+        hist_list_size: 8,
+        inflight_threshold: Some(3),
+        ..LdbPortArgs::default()
+    };
+    let p = dev.create_ldb_port(&bar, d, &args).unwrap();
+    dev.set_cq_weight(&bar, d, p, 8).unwrap();
+    assert!(matches!(
+        dev.set_cq_weight(&bar, d, p, 9),
+        Err(Error::Mailbox { status: 36, .. })
+    ));
+    // Too much is refused with the reason in the status, and an errno of its own kind.
+    let args = DomainArgs {
+        ldb_queues: share.ldb_queues + 1,
+        ldb_ports: 1,
+        ..DomainArgs::default()
+    };
+    let refused = dev.create_domain(&bar, &args).unwrap_err();
+    assert!(matches!(
+        refused,
+        Error::Mailbox {
+            header: 0,
+            code: 1,
+            status: 5
+        }
+    ));
+    assert_eq!(refused.errno(), -22);
+    machine.sim.assert_sane();
+}
+
+#[test]
+fn interrupts_of_a_vf_come_as_its_own_messages() {
+    for messages in [32u32, 4, 1] {
+        let machine = Machine::split(Version::V2, 2);
+        machine
+            .sim
+            .device
+            .borrow_mut()
+            .set_vf_msi(1, messages as u8);
+        let (bar, dev) = machine.vf(1);
+        let s = setup(&bar, &dev);
+        let sim = &machine.sim;
+        let vector = 6u8;
+        dev.enable_cq_interrupt(&bar, PortId::Ldb(s.ports[1].0), 1, vector, 1)
+            .unwrap();
+        dev.enable_cq_interrupt(&bar, PortId::Dir(0), 1, 5, 1)
+            .unwrap();
+        assert!(matches!(
+            dev.enable_cq_interrupt(&bar, PortId::Dir(0), 1, 5, 0),
+            Err(Error::Mailbox { header: 3, .. })
+        ));
+        assert!(dev
+            .enable_cq_interrupt(&bar, PortId::Dir(0), 1, 31, 1)
+            .is_err());
+        dev.arm_cq_interrupt(&bar, 0, PortId::Dir(0)).unwrap();
+        s.dir.1.send(sim, &[new(1, 0, SchedType::Directed)]);
+        let message = 5 & (messages - 1);
+        assert_eq!(sim.outside.borrow().msi, [(1, message as u8)]);
+        assert_eq!(dev.take_interrupts(&bar, message, messages), Ok(1 << 5));
+        dev.interrupt_done(&bar, message);
+        assert_eq!(dev.take_interrupts(&bar, message, messages), Ok(0));
+        assert_eq!(sim.outside.borrow().msix[1], 0, "none of it is the PF's");
+
+        // A message of the PF, on the last vector.
+        let alert = DomainAlert {
+            domain_id: 0,
+            alert_id: 2,
+            aux_alert_data: alert_data(PortId::Ldb(1)),
+        };
+        let version = sim.version;
+        assert_eq!(service::send_to_vf(sim, version, 1, &alert), Ok(true));
+        assert_eq!(service::send_to_vf(sim, version, 1, &alert), Ok(false));
+        let message = MAILBOX_SOURCE & (messages - 1);
+        assert_eq!(
+            dev.take_interrupts(&bar, message, messages),
+            Ok(1 << MAILBOX_SOURCE)
+        );
+        assert_eq!(dev.read_message(&bar), Ok(PfMessage::Alert(alert)));
+        dev.acknowledge(&bar);
+        dev.interrupt_done(&bar, message);
+        assert_eq!(service::wait_for_vf(sim, version, 1), Ok(()));
+        assert_eq!(
+            service::send_to_vf(sim, version, 1, &mbox::InUse {}),
+            Ok(true)
+        );
+        assert_eq!(dev.read_message(&bar), Ok(PfMessage::InUse));
+        dev.answer_in_use(&bar, true);
+        dev.acknowledge(&bar);
+        // A VF that never answers is not waited for for long.
+        sim.slept_us.set(0);
+        let error = service::notify_vf(sim, version, 1).unwrap_err();
+        assert_eq!(error, Error::Timeout(error::Wait::VfAck));
+        assert!(sim.slept_us.get() <= 2_000_000);
+        assert_eq!(dev.read_message(&bar), Ok(PfMessage::PreReset));
+        dev.acknowledge(&bar);
+    }
+}
+
+#[test]
+fn a_vf_cannot_reach_what_is_not_its_own() {
+    for version in VERSIONS {
+        let machine = Machine::split(version, 4);
+        let (bar, dev) = machine.vf(2);
+        let (other_bar, other_dev) = machine.vf(1);
+        let mut other = setup(&other_bar, &other_dev);
+        let mine = setup(&bar, &dev);
+        let sim = &machine.sim;
+        machine.served.set(sim.outside.borrow().msix[0]);
+        // Every page and every queue, with every type; only what it has answers.
+        for page in 0..96u8 {
+            for port in [Port::Dir(page), Port::Ldb(page & 63)] {
+                let user = User::new(Requester::Vf(2), port, mine.dir.1.base, 16, true);
+                let own = match port {
+                    Port::Dir(p) => p == 0,
+                    Port::Ldb(_) => mine.ports.iter().any(|(_, user)| user.page == port),
+                };
+                for queue in 0..128 {
+                    let sched = SchedType::from_code(queue as u8);
+                    let exists = match sched {
+                        SchedType::Directed => queue == 0,
+                        SchedType::Unordered => false,
+                        _ => queue < 2,
+                    };
+                    if !(own && exists) {
+                        user.send(sim, &[new(0xbad, queue, sched)]);
+                    }
+                }
+            }
+        }
+        machine.serve();
+        let errors = std::mem::take(&mut machine.events.borrow_mut().ingress);
+        assert!(!errors.is_empty());
+        assert!(errors.iter().all(|e| e.func == Func::Vf(2)), "{errors:?}");
+        for (_, user) in &mut other.ports {
+            assert!(user.receive(sim).is_none());
+        }
+        assert!(other.dir.1.receive(sim).is_none());
+        machine.sim.assert_sane();
+
+        // A consumer queue in memory that is not its own: the write faults, nobody sees it.
+        other.dir.1.send(sim, &[new(9, 0, SchedType::Directed)]);
+        assert_eq!(other.dir.1.receive(sim).unwrap().data, 9);
+        dev.reset_domain(&bar, 0).unwrap();
+        let victim = sim.allocate_cq(Requester::Pf);
+        let args = DomainArgs {
+            dir_ports: 1,
+            ldb_credits: 8,
+            dir_credits: 8,
+            ..DomainArgs::default()
+        };
+        let d = dev.create_domain(&bar, &args).unwrap();
+        let args = DirPortArgs {
+            cq_base: victim,
+            cq_depth: 8,
+            queue: None,
+            enabled: true,
+        };
+        let p = dev.create_dir_port(&bar, d, &args).unwrap();
+        let args = DirQueueArgs {
+            port: Some(p),
+            depth_threshold: 8,
+        };
+        let q = dev.create_dir_queue(&bar, d, &args).unwrap();
+        dev.start_domain(&bar, d).unwrap();
+        let user = User::new(Requester::Vf(2), Port::Dir(p as u8), victim, 8, true);
+        user.send(sim, &[new(1, q, SchedType::Directed)]);
+        assert_eq!(sim.entry(victim).state, 0);
+        assert_eq!(sim.outside.borrow().stray_writes, 1);
+        dev.reset_domain(&bar, d).unwrap();
+    }
+}
+
+#[test]
+fn shares_change_hands_exactly() {
+    let sim = Sim::up(Version::V2, 1).0;
+    let mut pf = Box::new(Pf::new(Version::V2));
+    pf.set_num_vfs(16).unwrap();
+    assert!(pf.set_num_vfs(17).is_err());
+    let total = pf.total();
+    pf.assign(0, Resource::LdbPorts, 20).unwrap();
+    assert_eq!(pf.share(Func::Vf(0)).cos_ldb_ports, [16, 4, 0, 0]);
+    pf.assign(0, Resource::CosLdbPorts(1), 2).unwrap();
+    pf.assign(0, Resource::CosLdbPorts(3), 5).unwrap();
+    assert_eq!(pf.share(Func::Vf(0)).cos_ldb_ports, [16, 2, 0, 5]);
+    pf.assign(0, Resource::HistListEntries, 1024).unwrap();
+    pf.assign(1, Resource::HistListEntries, 1024).unwrap();
+    let full = pf.assign(2, Resource::HistListEntries, 1);
+    assert!(matches!(
+        full,
+        Err(Error::NoSpace {
+            asked: 1,
+            free: 0,
+            ..
+        })
+    ));
+    pf.assign(0, Resource::HistListEntries, 512).unwrap();
+    // What it has counts, but only in one piece.
+    pf.assign(0, Resource::HistListEntries, 1024).unwrap();
+    pf.assign(0, Resource::HistListEntries, 256).unwrap();
+    pf.assign(2, Resource::HistListEntries, 256).unwrap();
+    let more = pf.assign(0, Resource::HistListEntries, 1024);
+    assert!(matches!(more, Err(Error::NoSpace { asked: 1024, .. })));
+    assert_eq!(pf.share(Func::Vf(0)).hist_list_entries, 256);
+    pf.assign(3, Resource::LdbCredits, 8192).unwrap();
+    assert!(pf.assign(4, Resource::LdbCredits, 1).is_err());
+    pf.assign(3, Resource::LdbCredits, 0).unwrap();
+    pf.assign(3, Resource::SnSlots(1), 16).unwrap();
+    assert!(pf.assign(4, Resource::SnSlots(1), 1).is_err());
+    assert!(matches!(
+        pf.set_sequence_numbers(None, 1, 128),
+        Err(Error::Busy(_))
+    ));
+    assert_eq!(
+        pf.assign(16, Resource::Domains, 1),
+        Err(Error::Invalid {
+            what: Param::Vf,
+            value: 16
+        })
+    );
+    assert!(pf.assign(0, Resource::CosLdbPorts(4), 1).is_err());
+    // What a domain of the PF has cannot be given away.
+    let args = DomainArgs {
+        dir_ports: 60,
+        ..DomainArgs::default()
+    };
+    pf.create_domain(&sim, Func::Pf, &args).unwrap();
+    let none = pf.assign(5, Resource::DirPorts, 5);
+    assert!(matches!(
+        none,
+        Err(Error::NoSpace {
+            asked: 5,
+            free: 4,
+            ..
+        })
+    ));
+    pf.reset_domain(&sim, Func::Pf, 0).unwrap();
+    for vf in 0..16 {
+        pf.unassign(vf).unwrap();
+    }
+    assert_eq!(pf.available(Func::Pf), total);
+
+    pf.split_evenly().unwrap();
+    for vf in 0..16 {
+        let share = pf.share(Func::Vf(vf));
+        assert_eq!(
+            (share.domains, share.ldb_queues, share.dir_ports),
+            (2, 2, 4)
+        );
+        assert_eq!(share.cos_ldb_ports, [1; 4]);
+        assert_eq!((share.ldb_credits, share.dir_credits), (512, 256));
+        assert_eq!(
+            (share.hist_list_entries, share.atomic_inflights),
+            (128, 128)
+        );
+        assert_eq!(share.sn_slots, [1, 1]);
+        assert_eq!(pf.available(Func::Vf(vf)), share);
+    }
+    assert_eq!(pf.available(Func::Pf).domains, 0);
+    assert_eq!(pf.vf_map(15, MapKind::DirPorts, 3), None, "not registered");
+    // Auxiliary VFs give up what they have.
+    pf.set_aux_vfs(0, 0b110).unwrap();
+    assert_eq!(pf.aux_vfs(0), Ok(0b110));
+    assert_eq!(pf.share(Func::Vf(1)).domains, 0);
+    assert!(pf.set_aux_vfs(3, 0b10).is_err(), "already another's");
+    assert!(pf.set_aux_vfs(3, 0b1000).is_err(), "its own");
+    assert!(pf.set_aux_vfs(3, 0b1).is_err(), "has some itself");
+    assert_eq!(pf.assign(1, Resource::Domains, 1), Err(Error::NotPermitted));
+    pf.set_aux_vfs(0, 0).unwrap();
+    pf.assign(1, Resource::Domains, 1).unwrap();
+}
+
+#[test]
+fn a_registered_vf_is_locked() {
+    let machine = Machine::split(Version::V2, 2);
+    let (bar, dev) = machine.vf(0);
+    {
+        let mut pf = machine.pf.borrow_mut();
+        assert_eq!(pf.assign(0, Resource::Domains, 1), Err(Error::NotPermitted));
+        assert_eq!(pf.unassign(0), Err(Error::NotPermitted));
+        assert_eq!(pf.split_evenly(), Err(Error::NotPermitted));
+        assert_eq!(pf.set_aux_vfs(1, 1), Err(Error::NotPermitted));
+        assert!(pf.check_vfs_idle().is_err());
+        pf.assign(1, Resource::Domains, 3).unwrap();
+    }
+    // A driver that comes back without having said goodbye finds its domains gone.
+    setup(&bar, &dev);
+    let (bar, dev) = machine.vf(0);
+    assert_eq!(dev.used(&bar).unwrap(), Resources::default());
+    setup(&bar, &dev);
+}
+
+#[test]
+fn auxiliary_vfs_lend_their_vectors() {
+    let machine = Machine::split(Version::V2, 3);
+    machine.pf.borrow_mut().set_aux_vfs(0, 0b10).unwrap();
+    let (_, aux) = machine.vf(1);
+    assert!(aux.is_auxiliary());
+    assert_eq!(aux.registration().primary_vf_id, 0);
+    let (bar, dev) = machine.vf(0);
+    let s = setup(&bar, &dev);
+    dev.enable_cq_interrupt(&bar, PortId::Dir(0), 1, 9, 1)
+        .unwrap();
+    assert!(matches!(
+        dev.enable_cq_interrupt(&bar, PortId::Dir(0), 1, 9, 2),
+        Err(Error::Mailbox { header: 3, .. })
+    ));
+    dev.arm_cq_interrupt(&bar, 0, PortId::Dir(0)).unwrap();
+    s.dir
+        .1
+        .send(&machine.sim, &[new(1, 0, SchedType::Directed)]);
+    assert_eq!(machine.sim.outside.borrow().msi, [(1, 9)]);
+}
+
+#[test]
+fn a_reset_of_a_vf_takes_its_domains_and_nothing_else() {
+    for version in VERSIONS {
+        let machine = Machine::split(version, 2);
+        let (bar, dev) = machine.vf(0);
+        let (other_bar, other_dev) = machine.vf(1);
+        let mine = setup(&bar, &dev);
+        let mut other = setup(&other_bar, &other_dev);
+        let sim = &machine.sim;
+        for i in 0..30 {
+            mine.dir.1.send(sim, &[new(i, 0, SchedType::Atomic)]);
+        }
+        other.dir.1.send(sim, &[new(5, 0, SchedType::Directed)]);
+        sim.flr(Requester::Vf(0));
+        assert_eq!(bar.read(Bar::Func, 0x3000), u32::MAX, "the BAR is blocked");
+        assert_eq!(dev.available(&bar), Err(Error::Gone));
+        dev.wait_reset(&bar).unwrap();
+        assert_eq!(machine.events.borrow().resets, [(0, Ok(()))]);
+        assert_eq!(machine.pf.borrow().used(Func::Vf(0)), Resources::default());
+        assert_eq!(machine.pf.borrow().is_vf_locked(0), Ok(true));
+        assert_eq!(other.dir.1.receive(sim).unwrap().data, 5);
+        assert_eq!(other_dev.used(&other_bar).unwrap().domains, 1);
+        let (bar, dev) = machine.vf(0);
+        setup(&bar, &dev);
+        machine.sim.assert_sane();
+    }
+}
+
+#[test]
+fn versions_are_agreed_on_or_refused() {
+    let machine = Machine::split(Version::V2, 1);
+    let bar = Bar0 {
+        machine: &machine,
+        vf: 0,
+    };
+    let dev = VfDev::new(Version::V2);
+    let register = |min, max| {
+        dev.call(
+            &bar,
+            &mbox::Register {
+                min_interface_version: min,
+                max_interface_version: max,
+            },
+        )
+    };
+    for (min, max) in [(6, 9), (1, 2)] {
+        let refused = register(min, max);
+        assert!(matches!(refused, Err(Error::Mailbox { header: 2, .. })));
+        assert_eq!(bar.read(Bar::Func, 0x2004), 5, "the PF's version");
+        assert_eq!(machine.pf.borrow().is_vf_locked(0), Ok(false));
+    }
+    for (min, max) in [(3, 5), (3, 3), (5, 9), (1, 4)] {
+        assert_eq!(register(min, max).unwrap().interface_version, 5);
+    }
+    // Without a registration a driver does not even ask.
+    assert!(matches!(dev.available(&bar), Err(Error::Unsupported(_))));
+}
+
+#[test]
+fn a_silent_pf_is_given_up() {
+    let machine = Machine::split(Version::V2, 1);
+    let (bar, dev) = machine.vf(0);
+    machine.asleep.set(true);
+    let before = machine.now_ms.get();
+    assert_eq!(
+        dev.available(&bar),
+        Err(Error::Timeout(error::Wait::PfAnswer))
+    );
+    let waited = machine.now_ms.get() - before;
+    assert!((9_000..11_000).contains(&waited), "{waited}");
+    // While that request is out nothing else is sent, at once.
+    assert_eq!(
+        dev.available(&bar),
+        Err(Error::Timeout(error::Wait::PfAnswer))
+    );
+    machine.asleep.set(false);
+    machine.serve();
+    assert!(dev.available(&bar).is_ok());
+}
+
+/// What the PF answers is not believed.
+#[test]
+fn a_lying_pf_is_not_believed() {
+    let machine = Machine::split(Version::V2, 1);
+    let (bar, dev) = machine.vf(0);
+    let args = DomainArgs::default();
+    machine.sim.inject("corrupt-pf2vf=0:3:0x20");
+    let lie = dev.create_domain(&bar, &args);
+    assert!(
+        matches!(lie, Err(Error::Mailbox { header: 0, .. })),
+        "{lie:?}"
+    );
+    machine.sim.inject("corrupt-pf2vf=0:0:0x7f");
+    assert!(matches!(
+        dev.create_domain(&bar, &args),
+        Err(Error::Mailbox { header: 0x7f, .. })
+    ));
+    machine.sim.inject("corrupt-pf2vf=0:1:0x9");
+    assert!(matches!(
+        dev.is_sparse(&bar),
+        Err(Error::Mailbox { code: 9, .. })
+    ));
+}
+
+#[test]
+fn a_flood_is_cut_off_without_touching_the_neighbours() {
+    let machine = Machine::split(Version::V2, 3);
+    let (bar, dev) = machine.vf(0);
+    let (other_bar, other_dev) = machine.vf(1);
+    setup(&bar, &dev);
+    let mut other = setup(&other_bar, &other_dev);
+    for _ in 0..5000 {
+        machine.sim.vf_write(0, 0x1f00, 1);
+        machine.serve();
+    }
+    assert_eq!(machine.events.borrow().cut_off, [0]);
+    assert!(machine.events.borrow().requests.len() < 1100);
+    assert_eq!(machine.pf.borrow().is_vf_bar_enabled(0), Ok(false));
+    assert_eq!(dev.available(&bar), Err(Error::Gone));
+    assert!(other_dev.available(&other_bar).is_ok());
+    other
+        .dir
+        .1
+        .send(&machine.sim, &[new(1, 0, SchedType::Directed)]);
+    assert_eq!(other.dir.1.receive(&machine.sim).unwrap().data, 1);
+    machine
+        .pf
+        .borrow_mut()
+        .set_vf_bar_enabled(&machine.sim, 0, true)
+        .unwrap();
+    machine.now_ms.set(machine.now_ms.get() + 5000);
+    assert!(dev.available(&bar).is_ok());
+    // At the pace of a driver that polls once per millisecond nobody is cut off.
+    for _ in 0..3000 {
+        machine.now_ms.set(machine.now_ms.get() + 1);
+        machine.sim.vf_write(0, 0x1f00, 1);
+        machine.serve();
+    }
+    assert_eq!(machine.events.borrow().cut_off.len(), 1);
+}
+
+/// Random messages: every command with every kind of field, in every state. The PF stays well, a
+/// neighbour's traffic is complete, and all resources are back when the VFs are gone.
+#[test]
+fn random_messages_harm_nobody() {
+    for version in VERSIONS {
+        let machine = Machine::split(version, 4);
+        let (other_bar, other_dev) = machine.vf(3);
+        let mut other = setup(&other_bar, &other_dev);
+        let sim = &machine.sim;
+        let mut random = Random::new(42);
+        let mut served = 0;
+        let messages = 20_000;
+        for n in 0..messages {
+            let vf = random.below(3) as u8;
+            let command = match random.below(20) {
+                0 => random.next() as u32,
+                1 => mbox::Register::NUMBER,
+                _ => random.below(36) as u32,
+            };
+            sim.vf_write(vf, 0x1004, command);
+            for word in 1..16 {
+                let value = match random.below(12) {
+                    0 => random.next() as u32,
+                    1 => u32::MAX,
+                    2 => random.below(64) as u32,
+                    3 => 64 << random.below(5),
+                    4 => 0x0001_0001 * random.below(16) as u32,
+                    5 => 0x0005_0003,
+                    6..=8 => random.below(4) as u32,
+                    _ => random.below(2) as u32,
+                };
+                sim.vf_write(vf, 0x1004 + 4 * word, value);
+            }
+            sim.vf_write(vf, 0x1f00, 1);
+            // Now and then an element, to any page.
+            if random.one_in(4) {
+                let page = random.below(8) as u8;
+                let port = match random.one_in(2) {
+                    true => Port::Ldb(page),
+                    false => Port::Dir(page),
+                };
+                let hcw = Hcw {
+                    data: random.next(),
+                    control: random.next() << 32 | random.next(),
+                };
+                sim.send(Requester::Vf(vf), port, &[hcw; 4]);
+            }
+            if random.one_in(500) {
+                sim.flr(Requester::Vf(vf));
+            }
+            machine.now_ms.set(machine.now_ms.get() + 2);
+            machine.serve();
+            served += machine.events.borrow_mut().requests.drain(..).count();
+            machine.events.borrow_mut().ingress.clear();
+            if n % 100 == 0 {
+                other.dir.1.send(sim, &[new(n, 0, SchedType::Directed)]);
+                assert_eq!(other.dir.1.receive(sim).unwrap().data, n);
+                other.dir.1.return_tokens(sim, 1);
+                other.dir.1.send(sim, &[new(n, 0, SchedType::Atomic)]);
+                let (_, user) = &mut other.ports[0];
+                let entry = user.receive(sim);
+                let (_, second) = &mut other.ports[1];
+                let (entry, user) = match entry {
+                    Some(entry) => (entry, &mut other.ports[0].1),
+                    None => (second.receive(sim).unwrap(), second),
+                };
+                assert_eq!(entry.data, n);
+                user.release(sim);
+                user.return_tokens(sim, 1);
+                sim.device.borrow().check().unwrap();
+            }
+        }
+        assert!(served as u64 > messages / 2, "{served}");
+        let resets = &machine.events.borrow().resets;
+        assert!(
+            resets.iter().all(|(_, result)| result.is_ok()),
+            "{resets:?}"
+        );
+        assert!(machine.events.borrow().cut_off.is_empty());
+        let mut pf = machine.pf.borrow_mut();
+        assert!(!pf.is_broken());
+        for vf in 0..4 {
+            pf.remove_vf(sim, vf).unwrap();
+        }
+        assert_eq!(pf.available(Func::Pf), pf.total());
+        println!("{version:?}: {served} random messages answered");
+    }
+}
+
+#[test]
+fn a_hostile_vf_is_told_about_its_own_errors_only() {
+    let machine = Machine::split(Version::V2, 2);
+    let (bar, dev) = machine.vf(1);
+    let s = setup(&bar, &dev);
+    machine.serve();
+    s.dir.1.send(&machine.sim, &[Hcw::command(Command::Rel)]);
+    machine.serve();
+    let error = machine.events.borrow().ingress[0];
+    assert_eq!((error.alert, error.func), (Alert::IllegalHcw, Func::Vf(1)));
+    let port = error.port.unwrap();
+    assert_eq!((port.domain_id, port.port_id), (0, PortId::Dir(0)));
+    assert_ne!(port.port, Port::Dir(0), "physical numbers differ");
+}
+
+/// Twenty times up and down, with traffic: nothing leaks.
+#[test]
+fn vfs_come_and_go() {
+    let machine = Machine::new(Version::V25, 16);
+    for _ in 0..20 {
+        machine.pf.borrow_mut().split_evenly().unwrap();
+        for vf in [0, 7, 15] {
+            let (bar, dev) = machine.vf(vf);
+            let args = DomainArgs {
+                dir_ports: 1,
+                ldb_credits: 8,
+                ..DomainArgs::default()
+            };
+            dev.create_domain(&bar, &args).unwrap();
+        }
+        let mut pf = machine.pf.borrow_mut();
+        for vf in 0..16 {
+            pf.remove_vf(&machine.sim, vf).unwrap();
+        }
+        assert_eq!(pf.available(Func::Pf), pf.total());
+    }
+}
+
+/// What a request costs, for the record.
+#[test]
+fn a_request_costs_few_accesses() {
+    let machine = Machine::split(Version::V2, 1);
+    let (bar, dev) = machine.vf(0);
+    machine.sim.take_accesses();
+    dev.is_sparse(&bar).unwrap();
+    let pf_accesses = machine.sim.take_accesses();
+    println!("a request costs the PF {pf_accesses} register accesses");
+    assert!(pf_accesses <= 20, "{pf_accesses}");
+}
