@@ -13,13 +13,15 @@
 
 #include <linux/tracepoint.h>
 
-/* A file in configfs was written; object is empty for the domain itself. */
+/* A file in configfs was written; shelf and object are empty for the domain. */
 TRACE_EVENT(dlb_config,
-	TP_PROTO(const char *domain, const char *object, const char *attr,
-		 const char *value, size_t value_len, int ret),
-	TP_ARGS(domain, object, attr, value, value_len, ret),
+	TP_PROTO(const char *domain, const char *shelf, const char *object,
+		 const char *attr, const char *value, size_t value_len,
+		 int ret),
+	TP_ARGS(domain, shelf, object, attr, value, value_len, ret),
 	TP_STRUCT__entry(
 		__string(domain, domain)
+		__string(shelf, shelf)
 		__string(object, object)
 		__string(attr, attr)
 		__string_len(value, value, value_len)
@@ -27,39 +29,43 @@ TRACE_EVENT(dlb_config,
 	),
 	TP_fast_assign(
 		__assign_str(domain);
+		__assign_str(shelf);
 		__assign_str(object);
 		__assign_str(attr);
 		__assign_str(value);
 		__entry->ret = ret;
 	),
-	TP_printk("domain=%s object=%s attr=%s value=\"%s\" ret=%d",
-		  __get_str(domain), __get_str(object), __get_str(attr),
-		  __get_str(value), __entry->ret)
+	TP_printk("domain=%s object=%s/%s attr=%s value=\"%s\" ret=%d",
+		  __get_str(domain), __get_str(shelf), __get_str(object),
+		  __get_str(attr), __get_str(value), __entry->ret)
 );
 
 /* A directory was made or removed in configfs. */
 DECLARE_EVENT_CLASS(dlb_directory,
-	TP_PROTO(const char *domain, const char *object),
-	TP_ARGS(domain, object),
+	TP_PROTO(const char *domain, const char *shelf, const char *object),
+	TP_ARGS(domain, shelf, object),
 	TP_STRUCT__entry(
 		__string(domain, domain)
+		__string(shelf, shelf)
 		__string(object, object)
 	),
 	TP_fast_assign(
 		__assign_str(domain);
+		__assign_str(shelf);
 		__assign_str(object);
 	),
-	TP_printk("domain=%s object=%s", __get_str(domain), __get_str(object))
+	TP_printk("domain=%s object=%s/%s", __get_str(domain),
+		  __get_str(shelf), __get_str(object))
 );
 
 DEFINE_EVENT(dlb_directory, dlb_mkdir,
-	TP_PROTO(const char *domain, const char *object),
-	TP_ARGS(domain, object)
+	TP_PROTO(const char *domain, const char *shelf, const char *object),
+	TP_ARGS(domain, shelf, object)
 );
 
 DEFINE_EVENT(dlb_directory, dlb_rmdir,
-	TP_PROTO(const char *domain, const char *object),
-	TP_ARGS(domain, object)
+	TP_PROTO(const char *domain, const char *shelf, const char *object),
+	TP_ARGS(domain, shelf, object)
 );
 
 /* A setting of a device was written in sysfs. */

@@ -11,57 +11,61 @@
 
 #include "trace.h"
 
-/*
- * Names of the domain and of the object in it that @item belongs to. The tree
- * is dlb/<domain>/<shelf>/<object>; callers hold the item in the tree.
- */
-static void dlb_trace_names(struct config_item *item, const char **domain,
-			    const char **object)
-{
-	struct config_item *shelf = item->ci_parent;
+struct dlb_trace_path {
+	const char *domain;
+	const char *shelf;
+	const char *object;
+};
 
-	*object = "";
-	if (shelf && shelf->ci_parent && shelf->ci_parent->ci_parent) {
-		*object = config_item_name(item);
-		item = shelf->ci_parent;
-	}
-	*domain = config_item_name(item);
+/*
+ * The tree is dlb/<domain>/<shelf>/<object>. Finds out where in it something
+ * called @name is whose parent is @parent; callers hold the parent in the tree.
+ */
+static struct dlb_trace_path dlb_trace_path(struct config_item *parent,
+					    const char *name)
+{
+	struct config_item *domain = parent->ci_parent;
+
+	/* The parent of the root is that of all subsystems, which has none. */
+	if (domain && domain->ci_parent)
+		return (struct dlb_trace_path) {
+			.domain = config_item_name(domain),
+			.shelf = config_item_name(parent),
+			.object = name,
+		};
+	return (struct dlb_trace_path) { .domain = name, .shelf = "", .object = "" };
 }
 
 void dlb_trace_config(struct config_item *item, const char *attr,
 		      const char *value, size_t len, int ret)
 {
-	const char *domain, *object;
+	struct dlb_trace_path path;
 
 	if (!trace_dlb_config_enabled())
 		return;
-	dlb_trace_names(item, &domain, &object);
-	trace_dlb_config(domain, object, attr, value, len, ret);
+	path = dlb_trace_path(item->ci_parent, config_item_name(item));
+	trace_dlb_config(path.domain, path.shelf, path.object, attr, value, len,
+			 ret);
 }
 
 void dlb_trace_mkdir(struct config_group *parent, const char *name)
 {
-	struct config_item *shelf = &parent->cg_item;
+	struct dlb_trace_path path;
 
 	if (!trace_dlb_mkdir_enabled())
 		return;
-	if (shelf->ci_parent && shelf->ci_parent->ci_parent)
-		trace_dlb_mkdir(config_item_name(shelf->ci_parent), name);
-	else
-		trace_dlb_mkdir(name, "");
+	path = dlb_trace_path(&parent->cg_item, name);
+	trace_dlb_mkdir(path.domain, path.shelf, path.object);
 }
 
 void dlb_trace_rmdir(struct config_group *parent, struct config_item *item)
 {
-	struct config_item *shelf = &parent->cg_item;
+	struct dlb_trace_path path;
 
 	if (!trace_dlb_rmdir_enabled())
 		return;
-	if (shelf->ci_parent && shelf->ci_parent->ci_parent)
-		trace_dlb_rmdir(config_item_name(shelf->ci_parent),
-				config_item_name(item));
-	else
-		trace_dlb_rmdir(config_item_name(item), "");
+	path = dlb_trace_path(&parent->cg_item, config_item_name(item));
+	trace_dlb_rmdir(path.domain, path.shelf, path.object);
 }
 
 void dlb_trace_setting(const char *device, const char *attr, const char *value,
