@@ -58,7 +58,8 @@ use crate::{
     },
 };
 use kernel::{
-    fmt, new_mutex,
+    fmt,
+    new_mutex,
     prelude::*,
     str::{
         CString,
@@ -68,6 +69,7 @@ use kernel::{
         Arc,
         Mutex, //
     },
+    task::Kuid, //
 };
 
 /// More objects of a kind than any device has; what is between this and what a device has is
@@ -136,6 +138,23 @@ enum Phase {
     Absent,
 }
 
+/// A process that has enabled a domain.
+#[derive(Clone, Copy)]
+struct Owner {
+    uid: Kuid,
+    pid: i32,
+}
+
+impl Owner {
+    /// The calling process.
+    fn current() -> Self {
+        Self {
+            uid: Kuid::current_euid(),
+            pid: current!().group_leader().pid(),
+        }
+    }
+}
+
 /// A queue or port as described.
 struct Entry<K: Kind> {
     id: u64,
@@ -148,6 +167,8 @@ struct Inner {
     config: Config,
     phase: Phase,
     error: Option<CString>,
+    /// Who enabled it.
+    owner: Option<Owner>,
     next_id: u64,
     ldb_queues: KVec<Entry<LdbQueue>>,
     dir_queues: KVec<Entry<DirQueue>>,
@@ -270,6 +291,7 @@ impl Domain {
                         },
                         phase: Phase::Configuring,
                         error: None,
+                        owner: None,
                         next_id: 0,
                         ldb_queues: KVec::new(),
                         dir_queues: KVec::new(),
@@ -309,6 +331,7 @@ impl Domain {
             Ok((id, live)) => {
                 trace::enable(&self.name, id, &Ok(()), "");
                 inner.error = None;
+                inner.owner = Some(Owner::current());
                 inner.phase = Phase::Enabled(live);
                 Ok(())
             }
@@ -528,6 +551,16 @@ impl Directory for Arc<Domain> {
         Attribute::ro(c"error", |domain, out| {
             let inner = domain.inner.lock();
             line(out, words(&inner.error))
+        }),
+        Attribute::ro(c"owner", |domain, out| {
+            let inner = domain.inner.lock();
+            match (&inner.phase, &inner.owner) {
+                (Phase::Enabled(_), Some(owner)) => {
+                    let uid = owner.uid.into_uid_in_current_ns();
+                    Ok(fmt::Write::write_fmt(out, fmt!("{uid}:{}\n", owner.pid))?)
+                }
+                _ => line(out, "none"),
+            }
         }),
         Attribute::ro(c"id", |domain, out| {
             let live = domain.inner.lock().live();

@@ -54,6 +54,7 @@ use crate::{
     },
     glue::{
         dma::CqMemory,
+        trace,
         vec,
         vma::AddressSpace, //
     },
@@ -537,7 +538,7 @@ impl Live {
         let free = match (state.phase, state.function.as_mut()) {
             // The reset that is under way will empty it; until then its memory may be written.
             (Phase::Resetting, _) => false,
-            (_, Some(function)) => match function.reset_domain(self.id) {
+            (_, Some(function)) => match self.reset(&mut **function) {
                 // A device that is gone does not write memory any more.
                 Ok(()) | Err(hw::Error::Gone) => true,
                 Err(err) => {
@@ -568,6 +569,15 @@ impl Live {
         drop(inner);
         drop(power);
         (result, owner)
+    }
+
+    /// Has the hardware drain the domain and take everything back.
+    fn reset(&self, function: &mut dyn Function) -> hw::Result {
+        let result = function.reset_domain(self.id);
+        let id = i32::try_from(self.id).unwrap_or(-1);
+        let traced = result.map_err(|err| errno(&err));
+        trace::domain_reset(self.device.name.as_str(), id, &traced);
+        result
     }
 
     /// Frees the memory that the device wrote to. It must not do so any more, and no user must have

@@ -23,7 +23,8 @@ use crate::{
             Recovery, //
         },
         pm,
-        sysfs::Groups, //
+        sysfs::Groups,
+        trace, //
     },
     hw,
     irq::{
@@ -140,6 +141,7 @@ impl Driver for DlbDriver {
                 hw::Version::V25 => "2.5",
             }
         );
+        trace::device(device.name.as_str(), "bound", &Ok(()));
         Ok(Bound {
             _cq_irq: cq_irq,
             _alarm_irq: alarm_irq,

@@ -30,10 +30,13 @@ use crate::{
         Alert,
         AlertKind, //
     },
-    glue::pci::{
-        self as glue_pci,
-        ChannelState,
-        Recovery, //
+    glue::{
+        pci::{
+            self as glue_pci,
+            ChannelState,
+            Recovery, //
+        },
+        trace, //
     }, //
 };
 
@@ -132,6 +135,7 @@ pub(crate) fn remove(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
     }
     let function = device.lock().function.take();
     drop(function);
+    trace::device(device.name.as_str(), "unbound", &Ok(()));
 }
 
 /// The machine goes down, or another kernel starts: the device must write no memory any more, and
@@ -170,6 +174,7 @@ pub(crate) fn done(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
         (result, state.reset_power.take())
     };
     drop(power);
+    trace::device(device.name.as_str(), "reset", &result);
     match result {
         Ok(()) => dev_info!(dev, "{}: was reset\n", device.name),
         Err(_) => dev_err!(dev, "{}: does not work after a reset\n", device.name),
@@ -187,6 +192,7 @@ pub(crate) fn error_detected(
         ChannelState::Normal => Recovery::CanRecover,
         ChannelState::Frozen => {
             dev_err!(dev, "{}: bus error, resetting\n", device.name);
+            trace::device(device.name.as_str(), "bus error", &Err(EIO));
             close(device, Phase::Resetting);
             end_all(device, End::DeviceReset);
             Recovery::NeedReset
@@ -222,6 +228,7 @@ pub(crate) fn suspend(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system:
         return Err(EBUSY);
     }
     state.awake = false;
+    trace::device(device.name.as_str(), "asleep", &Ok(()));
     Ok(())
 }
 
@@ -233,7 +240,7 @@ pub(crate) fn resume(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: 
         free_all(device);
     }
     let mut state = device.lock();
-    state
-        .restart(dev)
-        .inspect_err(|_| state.phase = Phase::Failed)
+    let result = state.restart(dev);
+    trace::device(device.name.as_str(), "awake", &result);
+    result.inspect_err(|_| state.phase = Phase::Failed)
 }
