@@ -230,11 +230,15 @@ impl Error {
             Self::NotPermitted => EPERM,
             Self::Timeout(_) => ETIMEDOUT,
             Self::DrainFailed(_) | Self::Broken | Self::Internal => EIO,
-            Self::Mailbox { code, .. } => match *code {
-                super::mbox::CODE_EFAULT => EFAULT,
-                super::mbox::CODE_EPERM => EPERM,
-                super::mbox::CODE_ETIMEDOUT => ETIMEDOUT,
-                super::mbox::CODE_EINVAL => EINVAL,
+            // The detailed status says more than the code does.
+            Self::Mailbox { code, status, .. } => match (*code, *status) {
+                (super::mbox::CODE_EFAULT, _) => EFAULT,
+                (super::mbox::CODE_EPERM, _) => EPERM,
+                (super::mbox::CODE_ETIMEDOUT, _) => ETIMEDOUT,
+                (_, 2..=8 | 11 | 12 | 19 | 21 | 37) => ENOSPC,
+                (_, 27) => EBUSY,
+                (_, 38) => EOPNOTSUPP,
+                (super::mbox::CODE_EINVAL, _) => EINVAL,
                 _ => EIO,
             },
         }
@@ -284,6 +288,44 @@ impl Error {
             Self::Mailbox { status, .. } => *status,
             _ => 23,
         }
+    }
+}
+
+/// What a detailed status in an answer of the PF means.
+const fn status_words(status: u32) -> &'static str {
+    match status {
+        2 => "no domain is free",
+        3 => "too few load-balanced ports are free",
+        4 => "too few directed ports are free",
+        5 => "too few load-balanced queues are free",
+        6 => "too few load-balanced credits are free",
+        7 => "too few directed credits are free",
+        8 => "no group has free sequence numbers of that size",
+        9 => "there is no such domain",
+        10 => "the in-flight limit of the queue is out of range",
+        11 => "too few atomic in-flights are free",
+        12 => "too few contiguous history-list entries are free",
+        13 => "there is no such load-balanced queue",
+        14 => "the consumer-queue depth is out of range",
+        15 => "the consumer-queue address is not aligned",
+        16 => "there is no such port",
+        17 => "there is no such queue or link",
+        18 => "the priority is out of range",
+        19 => "the port has no free place for a link",
+        20 => "there is no such directed queue",
+        21 => "too few directed queues are free",
+        22 => "the domain is not configured",
+        27 => "the domain is started",
+        28 => "the domain is not started",
+        29 => "load-balanced queues need a load-balanced port",
+        30 => "the domain could not be reset",
+        32 => "the history-list size is out of range",
+        34 => "the lock-ID compression level is out of range",
+        35 => "there is no such class of service",
+        36 => "the weight limit is out of range",
+        37 => "too few sequence-number slots are free",
+        38 => "the hardware or its driver cannot do this",
+        _ => "no reason was given",
     }
 }
 
@@ -386,12 +428,17 @@ impl fmt::Display for Error {
             }),
             Self::Broken => f.write_str("a domain would not drain earlier; reset the device"),
             Self::Mailbox {
-                header,
-                code,
+                header: super::mbox::SUCCESS,
                 status,
+                ..
             } => write!(
                 f,
-                "refused by the physical function (header {header}, code {code}, status {status})"
+                "refused by the physical function: {}",
+                status_words(*status)
+            ),
+            Self::Mailbox { header, .. } => write!(
+                f,
+                "the physical function did not accept the message (status {header})"
             ),
             Self::Internal => f.write_str("internal error"),
         }

@@ -157,8 +157,12 @@ impl Pf {
         io.write(SYS_MSIX_MODE, SYS_MSIX_MODE::zeroed().mode(1));
         self.apply_watchdog(&io);
         self.apply_cq_layout(&io);
-        self.apply_qe_weights(&io);
-        self.apply_qid_weights(&io);
+        if self.settings.qe_starvation_pct < HARDWARE_DEFAULT {
+            self.apply_qe_weights(&io);
+        }
+        if self.settings.qid_starvation_pct < HARDWARE_DEFAULT {
+            self.apply_qid_weights(&io);
+        }
         io.update(SYS_WRITE_BUFFER_CTL, |r| r.sch_rate_limit(SCH_RATE_LIMIT));
         if self.settings.wrr_weight != 0 {
             self.apply_wrr_weight(&io);
@@ -438,8 +442,8 @@ impl Pf {
         });
     }
 
-    /// Sets how often elements and links of low priority are preferred, in percent. Above 100 the
-    /// hardware's default stays until the next reset.
+    /// Sets how often elements and links of low priority are preferred, in percent. Above 100 is
+    /// what the hardware does by default.
     ///
     /// # Errors
     ///
@@ -463,13 +467,14 @@ impl Pf {
     }
 
     fn apply_qe_weights(&self, io: &Io<'_>) {
-        if self.settings.qe_starvation_pct >= HARDWARE_DEFAULT {
-            return;
-        }
+        let default = self.settings.qe_starvation_pct >= HARDWARE_DEFAULT;
         let [w0, w1, w2, w3] = arbiter_weights(self.settings.qe_starvation_pct);
         macro_rules! bins {
             ($reg:ident, $f0:ident, $f1:ident, $f2:ident, $f3:ident) => {
-                io.write($reg, $reg::zeroed().$f0(w0).$f1(w1).$f2(w2).$f3(w3))
+                match default {
+                    true => io.reset($reg),
+                    false => io.write($reg, $reg::zeroed().$f0(w0).$f1(w1).$f2(w2).$f3(w3)),
+                }
             };
         }
         bins!(ATM_CFG_ARB_WEIGHTS_RDY_BIN, bin0, bin1, bin2, bin3);
@@ -484,6 +489,8 @@ impl Pf {
 
     fn apply_qid_weights(&self, io: &Io<'_>) {
         if self.settings.qid_starvation_pct >= HARDWARE_DEFAULT {
+            io.reset(LSP_CFG_ARB_WEIGHT_LDB_QID_0);
+            io.reset(LSP_CFG_ARB_WEIGHT_ATM_NALB_QID_0);
             return;
         }
         let [w0, w1, w2, w3] = arbiter_weights(self.settings.qid_starvation_pct);

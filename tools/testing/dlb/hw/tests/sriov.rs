@@ -403,7 +403,11 @@ fn every_request_does_what_the_pf_would_do() {
             status: 5
         }
     ));
-    assert_eq!(refused.errno(), -22);
+    assert_eq!(refused.errno(), -28);
+    assert_eq!(
+        refused.to_string(),
+        "refused by the physical function: too few load-balanced queues are free"
+    );
     machine.sim.assert_sane();
 }
 

@@ -27,6 +27,12 @@ pub struct Recorder {
     pub slept_us: Cell<u64>,
 }
 
+/// The element of an array at a distance from its start.
+fn element(delta: u32, stride: u32, count: u32) -> Option<u32> {
+    let i = delta / stride;
+    (delta % stride == 0 && i < count).then_some(i)
+}
+
 /// The register at an offset, in the PF's BARs.
 pub fn register_at(version: Version, bar: Bar, offset: u32) -> Option<(&'static RegInfo, u32)> {
     let regs = regs::ALL.iter().flat_map(|unit| unit.iter());
@@ -37,16 +43,18 @@ pub fn register_at(version: Version, bar: Bar, offset: u32) -> Option<(&'static 
         let Some(delta) = offset.checked_sub(base) else {
             continue;
         };
-        let mut places = vec![(0u32, 0u32)];
-        for dim in reg.dims {
-            let n = dim.count(version);
-            places = places
-                .iter()
-                .flat_map(|(o, k)| (0..n).map(move |i| (o + i * dim.stride, k * n + i)))
-                .collect();
-        }
-        if let Some((_, index)) = places.iter().find(|(o, _)| *o == delta) {
-            return Some((reg, *index));
+        let found = match reg.dims {
+            [] => (delta == 0).then_some(0),
+            [dim] => element(delta, dim.stride, dim.count(version)),
+            [first, second] => (0..second.count(version)).find_map(|j| {
+                let delta = delta.checked_sub(j * second.stride)?;
+                let i = element(delta, first.stride, first.count(version))?;
+                Some(i * second.count(version) + j)
+            }),
+            _ => None,
+        };
+        if let Some(index) = found {
+            return Some((reg, index));
         }
     }
     None
