@@ -149,13 +149,14 @@ impl Fake {
         for attribute in kind.attributes() {
             self.put(&dir.join(attribute.name), attribute.default);
         }
-        for (report, value) in [("id", "-1"), ("dev", "none"), ("depth", "0"), ("error", "")] {
-            if kind.reports().contains(&report) {
-                self.put(&dir.join(report), value);
-            }
-        }
-        if kind == Kind::LdbPort {
-            self.put(&dir.join("pending_unlinks"), "0");
+        for report in kind.reports() {
+            let value = match *report {
+                "id" => "-1",
+                "dev" => "none",
+                "error" | "state" => "",
+                _ => "0",
+            };
+            self.put(&dir.join(report), value);
         }
     }
 

@@ -58,9 +58,17 @@ impl Kind {
     pub fn reports(self) -> &'static [&'static str] {
         match self {
             Kind::Domain => &["state", "error", "id"],
-            Kind::LdbQueue | Kind::DirQueue => &["id", "depth"],
-            Kind::LdbPort => &["id", "dev", "pending_unlinks"],
-            Kind::DirPort => &["id", "dev"],
+            Kind::LdbQueue => &["id", "depth", "inflights", "atomic_active", "enqueued"],
+            Kind::DirQueue => &["id", "depth", "enqueued"],
+            Kind::LdbPort => &[
+                "id",
+                "dev",
+                "pending_unlinks",
+                "cq_occupancy",
+                "inflights",
+                "scheduled",
+            ],
+            Kind::DirPort => &["id", "dev", "cq_occupancy", "scheduled"],
         }
     }
 }

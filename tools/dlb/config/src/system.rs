@@ -269,6 +269,8 @@ pub struct Device {
     pub cos_bandwidth: BTreeMap<u32, u32>,
     /// How many virtual functions are on, and how many there can be.
     pub vfs: (u32, u32),
+    /// What it has done, by counter.
+    pub counters: BTreeMap<&'static str, u64>,
 }
 
 impl Device {
@@ -333,8 +335,28 @@ fn read_device(files: &dyn Files, address: &str) -> Result<Device, Unreadable> {
         sequence_numbers: by_index(2, &|at| format!("sequence_numbers/group{at}_sns_per_queue")),
         cos_bandwidth: by_index(4, &|at| format!("cos_bw/cos{at}_bw_percent")),
         vfs: (vfs("sriov_numvfs"), vfs("sriov_totalvfs")),
+        counters: COUNTERS
+            .iter()
+            .filter_map(|name| {
+                let text = files.read(&dir.join("counters").join(name)).ok()?;
+                Some((*name, text.parse().ok()?))
+            })
+            .collect(),
     })
 }
+
+/// The counters of a device, as sysfs calls them.
+pub const COUNTERS: &[&str] = &[
+    "ldb_scheduled",
+    "dir_scheduled",
+    "errors",
+    "cycles_scheduled",
+    "cycles_no_work",
+    "cycles_no_space",
+    "cycles_inflight_limit",
+    "cycles_flow_limit",
+    "cycles_priority_friction",
+];
 
 /// The resources of a device, as sysfs calls them.
 pub const RESOURCES: &[&str] = &[

@@ -122,8 +122,14 @@ pub enum Command {
         #[command(subcommand)]
         command: VfCommand,
     },
-    /// Watch the depths of queues
+    /// Watch queues and ports: depths, in-flight events, rates, and who holds up whom
     Top(Top),
+    /// Print all counters of devices and domains
+    Stats {
+        /// Only these domains or devices
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
     /// Print what programs did wrong in a domain, and what happened to it
     Alerts {
         /// The domain
@@ -212,10 +218,10 @@ pub struct Top {
     /// Seconds between two looks
     #[arg(short, long, default_value_t = 1.0, value_parser = seconds)]
     pub interval: f64,
-    /// Look once
+    /// Print once, after one interval
     #[arg(long)]
     pub once: bool,
-    /// Print comma-separated values, a line per queue and look
+    /// Print comma-separated values, a line per queue or port and interval
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
 }

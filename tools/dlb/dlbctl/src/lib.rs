@@ -10,6 +10,7 @@ mod error;
 mod owners;
 mod selftest;
 mod show;
+mod stats;
 mod top;
 mod vf;
 
@@ -97,6 +98,7 @@ pub fn run(cli: &Cli, context: &mut Context<'_>) -> Result<(), Error> {
         } => change::unlink(context, domain, port, queues),
         Command::Vf { device, command } => vf::run(context, device.as_deref(), command),
         Command::Top(arguments) => top::top(context, arguments),
+        Command::Stats { names } => stats::stats(context, names),
         Command::Alerts { domain, follow } => alerts::alerts(context, domain, *follow),
         Command::Selftest { device, events } => {
             selftest::selftest(context, device.as_deref(), *events)

@@ -1,51 +1,70 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0
 
-//! `top`: the depths of queues, again and again.
+//! `top`: queues and ports, again and again.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use dlb_config::schema::Kind;
 use dlb_config::system::{self, LiveDomain};
 use dlb_config::Object;
-use serde_json::json;
+use serde_json::{json, Value};
 
 use crate::cli::Top;
 use crate::owners::owners;
 use crate::{interrupted, Context, Error};
 
-/// Where a bar of this many characters is full, the queue has reached its threshold.
-const BAR: usize = 20;
+/// Characters of a bar that is full.
+const BAR: usize = 16;
 
 pub(crate) fn top(context: &mut Context<'_>, arguments: &Top) -> Result<(), Error> {
     if arguments.csv {
-        writeln!(context.out, "time,domain,kind,queue,depth,threshold,ports")?;
+        writeln!(
+            context.out,
+            "time,domain,kind,name,level,full,inflights,events,rate"
+        )?;
     }
+    let interval = Duration::from_secs_f64(arguments.interval);
+    let mut before = look(context, &arguments.domains)?;
+    let mut then = Instant::now();
     loop {
-        let start = Instant::now();
-        let domains = look(context, &arguments.domains)?;
-        if arguments.csv {
-            csv(context, &domains)?;
-        } else if context.json {
-            let queues: Vec<_> = domains.iter().flat_map(queues).map(|q| q.json()).collect();
-            context.print_json(&json!({ "time": now(), "queues": queues }))?;
-        } else {
-            if context.terminal && !arguments.once {
-                // To the top left corner, and clear what is below.
-                write!(context.out, "\x1b[H\x1b[J")?;
-            }
-            page(context, &domains)?;
-        }
-        context.out.flush()?;
-        if arguments.once {
-            return Ok(());
-        }
-        let interval = Duration::from_secs_f64(arguments.interval);
-        while start.elapsed() < interval {
+        while then.elapsed() < interval {
             if interrupted() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50).min(interval));
         }
+        let domains = look(context, &arguments.domains)?;
+        let seconds = then.elapsed().as_secs_f64();
+        then = Instant::now();
+        let lines: Vec<_> = domains
+            .iter()
+            .flat_map(|live| lines(live, &before, seconds))
+            .collect();
+        if arguments.csv {
+            csv(context, &lines)?;
+        } else if context.json {
+            let of = |wanted: &[Kind]| -> Vec<Value> {
+                let lines = lines
+                    .iter()
+                    .filter(|line| wanted.contains(&line.object.kind));
+                lines.map(Line::json).collect()
+            };
+            let queues = of(&[Kind::LdbQueue, Kind::DirQueue]);
+            let ports = of(&[Kind::LdbPort, Kind::DirPort]);
+            context.print_json(&json!({ "time": now(), "queues": queues, "ports": ports }))?;
+        } else {
+            if context.terminal && !arguments.once {
+                // To the top left corner, and clear what is below.
+                write!(context.out, "\x1b[H\x1b[J")?;
+            }
+            page(context, &domains, &lines)?;
+        }
+        context.out.flush()?;
+        if arguments.once {
+            return Ok(());
+        }
+        drop(lines);
+        before = domains;
     }
 }
 
@@ -68,73 +87,158 @@ fn look(context: &Context<'_>, names: &[String]) -> Result<Vec<LiveDomain>, Erro
     Ok(domains)
 }
 
-/// A queue as it is now.
-struct Queue<'a> {
+/// A queue or port as it is now.
+struct Line<'a> {
     domain: &'a str,
     object: &'a Object,
-    depth: u32,
-    threshold: u32,
-    ports: Vec<String>,
+    /// Events that wait in it.
+    level: u64,
+    /// How many are a lot.
+    full: u64,
+    /// Events that were delivered and are not completed.
+    inflights: u64,
+    /// Events that came, and how many of them in a second.
+    events: u64,
+    rate: f64,
+    /// The other ends of its links.
+    links: Vec<String>,
+    /// Something to be worried about.
+    note: Option<String>,
 }
 
-impl Queue<'_> {
-    fn json(&self) -> serde_json::Value {
+impl Line<'_> {
+    fn json(&self) -> Value {
         json!({
             "domain": self.domain,
             "kind": self.object.kind.shelf(),
-            "queue": self.object.name,
-            "depth": self.depth,
-            "threshold": self.threshold,
-            "ports": self.ports,
+            "name": self.object.name,
+            "level": self.level,
+            "full": self.full,
+            "inflights": self.inflights,
+            "events": self.events,
+            "rate": self.rate,
+            "links": self.links,
+            "note": self.note,
         })
     }
 }
 
-fn queues(live: &LiveDomain) -> Vec<Queue<'_>> {
+fn count(live: &LiveDomain, object: &Object, report: &str) -> u64 {
+    live.report(object, report).parse().unwrap_or(0)
+}
+
+fn lines<'a>(live: &'a LiveDomain, before: &[LiveDomain], seconds: f64) -> Vec<Line<'a>> {
     let domain = &live.domain;
-    let consumers = domain.consumers();
-    let ldb = domain.shelf(Kind::LdbQueue).values().map(|queue| {
-        let linked = domain
-            .shelf(Kind::LdbPort)
-            .values()
-            .filter(|port| port.links().iter().any(|(name, _)| *name == queue.name));
-        (queue, linked.map(|port| port.name.clone()).collect())
-    });
-    let dir = domain.shelf(Kind::DirQueue).values().map(|queue| {
-        let port = consumers
-            .get(queue.name.as_str())
-            .map(|name| name.to_string());
-        (queue, port.into_iter().collect())
-    });
-    ldb.chain(dir)
-        .map(|(object, ports)| Queue {
-            domain: domain.name(),
-            object,
-            depth: live.report(object, "depth").parse().unwrap_or(0),
-            threshold: object.number("depth_threshold").unwrap_or(0),
-            ports,
+    let before = before
+        .iter()
+        .find(|before| before.domain.name() == domain.name());
+    domain
+        .objects()
+        .map(|object| {
+            let (level, full, total) = match object.kind {
+                Kind::LdbQueue | Kind::DirQueue => ("depth", "depth_threshold", "enqueued"),
+                _ => ("cq_occupancy", "cq_depth", "scheduled"),
+            };
+            let events = count(live, object, total);
+            let past = before.map_or(events, |before| count(before, object, total));
+            let links = links(live, object);
+            Line {
+                domain: domain.name(),
+                object,
+                level: count(live, object, level),
+                full: object.number(full).unwrap_or(0).into(),
+                inflights: count(live, object, "inflights"),
+                events,
+                // A domain that was enabled anew counts from 0 again.
+                rate: events.saturating_sub(past) as f64 / seconds,
+                note: note(live, object, &links),
+                links,
+            }
         })
         .collect()
 }
 
-fn csv(context: &mut Context<'_>, domains: &[LiveDomain]) -> Result<(), Error> {
+/// The ports of a queue, or the queues of a port.
+fn links(live: &LiveDomain, object: &Object) -> Vec<String> {
+    let domain = &live.domain;
+    let ends: Vec<String> = match object.kind {
+        Kind::LdbPort => object.links().into_iter().map(|(queue, _)| queue).collect(),
+        Kind::LdbQueue => domain
+            .shelf(Kind::LdbPort)
+            .values()
+            .filter(|port| port.links().iter().any(|(queue, _)| *queue == object.name))
+            .map(|port| port.name.clone())
+            .collect(),
+        _ => domain
+            .consumers()
+            .into_iter()
+            .filter(|(queue, port)| [*queue, *port].contains(&object.name.as_str()))
+            .map(|(queue, port)| {
+                if object.kind == Kind::DirPort {
+                    queue
+                } else {
+                    port
+                }
+            })
+            .map(str::to_string)
+            .collect(),
+    };
+    ends
+}
+
+/// Who holds up whom.
+fn note(live: &LiveDomain, object: &Object, links: &[String]) -> Option<String> {
+    let waiting = count(live, object, "depth");
+    if !matches!(object.kind, Kind::LdbQueue | Kind::DirQueue) || waiting == 0 {
+        return None;
+    }
+    let ports: Vec<&Object> = live
+        .domain
+        .objects()
+        .filter(|port| matches!(port.kind, Kind::LdbPort | Kind::DirPort))
+        .filter(|port| links.contains(&port.name) && port.value("enabled") == "1")
+        .collect();
+    if live.state == "stopped" {
+        return Some("the domain is stopped".to_string());
+    }
+    if ports.is_empty() {
+        return Some("no enabled port takes from it".to_string());
+    }
+    let full = |port: &&&Object| {
+        count(live, port, "cq_occupancy") >= u64::from(port.number("cq_depth").unwrap_or(0))
+    };
+    let slow: Vec<_> = ports
+        .iter()
+        .filter(full)
+        .map(|port| port.name.as_str())
+        .collect();
+    (slow.len() == ports.len()).then(|| format!("held up by {}", slow.join(" ")))
+}
+
+fn csv(context: &mut Context<'_>, lines: &[Line<'_>]) -> Result<(), Error> {
     let time = now();
-    for queue in domains.iter().flat_map(queues) {
+    for line in lines {
         writeln!(
             context.out,
-            "{time},{},{},{},{},{},{}",
-            queue.domain,
-            queue.object.kind.shelf(),
-            queue.object.name,
-            queue.depth,
-            queue.threshold,
-            queue.ports.join(" ")
+            "{time},{},{},{},{},{},{},{},{:.1}",
+            line.domain,
+            line.object.kind.shelf(),
+            line.object.name,
+            line.level,
+            line.full,
+            line.inflights,
+            line.events,
+            line.rate
         )?;
     }
     Ok(())
 }
 
-fn page(context: &mut Context<'_>, domains: &[LiveDomain]) -> Result<(), Error> {
+fn page(
+    context: &mut Context<'_>,
+    domains: &[LiveDomain],
+    lines: &[Line<'_>],
+) -> Result<(), Error> {
     let owners = owners(context.root);
     if domains.is_empty() {
         writeln!(context.out, "there are no domains")?;
@@ -147,31 +251,34 @@ fn page(context: &mut Context<'_>, domains: &[LiveDomain]) -> Result<(), Error> 
             "{name}: {}, used by {users} processes",
             live.state
         )?;
-        writeln!(
-            context.out,
-            "  {:<20} {:>6}  {:<BAR$}  ports",
-            "queue", "depth", "of threshold"
-        )?;
-        for queue in queues(live) {
-            let full = queue.depth as usize * BAR / queue.threshold.max(1) as usize;
-            let mut note = queue.ports.join(" ");
-            let enabled = |port: &str| {
-                let ports = live.domain.shelf(Kind::LdbPort).get(port);
-                ports
-                    .or_else(|| live.domain.shelf(Kind::DirPort).get(port))
-                    .is_some_and(|port| port.value("enabled") == "1")
-            };
-            if queue.depth > 0 && !queue.ports.iter().any(|port| enabled(port)) {
-                note = "no enabled port takes from it".to_string();
-            }
+        let mut part = |kinds: [Kind; 2], head: &str| -> Result<(), Error> {
             writeln!(
                 context.out,
-                "  {:<20} {:>6}  {:<BAR$}  {note}",
-                shorten(&queue.object.name, 20),
-                queue.depth,
-                "#".repeat(full.min(BAR))
+                "  {head:<16} {:>6} {:<BAR$} {:>8} {:>10}  links",
+                "events", "", "inflight", "a second"
             )?;
-        }
+            let here = |line: &&Line<'_>| line.domain == name && kinds.contains(&line.object.kind);
+            for line in lines.iter().filter(here) {
+                let bar = (line.level * BAR as u64 / line.full.max(1)).min(BAR as u64) as usize;
+                let links = line.links.join(" ");
+                let inflights = match line.object.kind {
+                    Kind::LdbQueue | Kind::LdbPort => line.inflights.to_string(),
+                    _ => "-".to_string(),
+                };
+                writeln!(
+                    context.out,
+                    "  {:<16} {:>6} {:<BAR$} {inflights:>8} {:>10.0}  {}",
+                    shorten(&line.object.name, 16),
+                    line.level,
+                    "#".repeat(bar),
+                    line.rate,
+                    line.note.as_ref().unwrap_or(&links)
+                )?;
+            }
+            Ok(())
+        };
+        part([Kind::LdbQueue, Kind::DirQueue], "queue")?;
+        part([Kind::LdbPort, Kind::DirPort], "port")?;
     }
     Ok(())
 }

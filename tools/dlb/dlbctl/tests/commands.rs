@@ -287,31 +287,67 @@ fn list_and_show_say_what_there_is() {
 }
 
 #[test]
-fn top_shows_depths_once() {
+fn top_shows_who_holds_up_whom() {
     let bench = Bench::with_domain();
-    let depth = Path::new("/sys/kernel/config/dlb/a/ldb_queues/q/depth");
-    bench.fake.put(depth, "128");
-    let page = bench.run("top --once");
-    assert!(
-        page.contains("q                       128  ##########            w"),
-        "{page}"
-    );
-    bench.fake.put(
-        Path::new("/sys/kernel/config/dlb/a/ldb_queues/r/depth"),
-        "9",
-    );
+    let put = |path: &str, value: &str| {
+        bench
+            .fake
+            .put(&Path::new("/sys/kernel/config/dlb/a").join(path), value);
+    };
+    put("ldb_queues/q/depth", "128");
+    put("ldb_queues/q/inflights", "7");
+    let page = bench.run("top --once -i 0.1");
+    let expected = "q                   128 ########                7          0  w\n";
+    assert!(page.contains(expected), "{page}");
+    assert!(page.lines().all(|line| line.len() < 80), "{page}");
+    put("ldb_ports/w/cq_occupancy", "64");
+    assert!(bench.run("top --once -i 0.1").contains("held up by w"));
+    put("ldb_queues/r/depth", "9");
     assert!(bench
-        .run("top --once a")
+        .run("top --once -i 0.1 a")
         .contains("no enabled port takes from it"));
-    let csv = bench.run("top --once --csv");
+    put("state", "stopped");
+    assert!(bench
+        .run("top --once -i 0.1")
+        .contains("the domain is stopped"));
+    let csv = bench.run("top --once --csv -i 0.1");
     assert!(
         csv.lines()
             .nth(1)
             .unwrap()
-            .ends_with(",a,ldb_queues,q,128,256,w"),
+            .ends_with(",a,ldb_queues,q,128,256,7,0,0.0"),
         "{csv}"
     );
-    assert_eq!(bench.json("-j top --once")["queues"][0]["depth"], 128);
+    let json = bench.json("-j top --once -i 0.1");
+    assert_eq!(json["queues"][0]["level"], 128);
+    assert_eq!(json["ports"][0]["links"][0], "q");
+}
+
+#[test]
+fn stats_are_all_that_is_counted() {
+    let bench = Bench::with_domain();
+    let device = "/sys/bus/pci/drivers/dlb/0000:00:04.0/counters";
+    bench.fake.put(
+        &Path::new(device).join("ldb_scheduled"),
+        "18446744073709551615",
+    );
+    bench.fake.put(
+        Path::new("/sys/kernel/config/dlb/a/ldb_queues/q/enqueued"),
+        "42",
+    );
+    let stats = bench.run("stats");
+    assert!(
+        stats.contains("dlb0 ldb_scheduled                       18446744073709551615"),
+        "{stats}"
+    );
+    assert!(
+        stats.contains("a/ldb_queues/q enqueued                            42\n"),
+        "{stats}"
+    );
+    assert!(!bench.run("stats dlb0").contains("enqueued"));
+    assert!(bench.refused("stats x").starts_with("4: "));
+    let json = bench.json("-j stats a");
+    assert_eq!(json["domains"]["a"]["ldb_queues"]["q"]["enqueued"], 42);
 }
 
 #[test]

@@ -118,8 +118,13 @@ links() {
 }
 
 top_once() {
-	says '^time,domain,kind,queue,depth' dlbctl top --once --csv || return 1
-	says '^t: enabled' dlbctl top --once t
+	says '^time,domain,kind,name,level' dlbctl top --once --csv || return 1
+	says '^t: enabled' dlbctl top --once -i 0.2 t
+}
+
+stats() {
+	says '^t/ldb_queues/q depth  *0$' dlbctl stats t || return 1
+	says '"ldb_queues"' dlbctl -j stats
 }
 
 alerts() {
@@ -177,6 +182,7 @@ ktap_case "list and show" list_and_show
 ktap_case "enable, disable, start, stop" switches
 ktap_case "link and unlink while enabled" links
 ktap_case "top" top_once
+ktap_case "stats" stats
 ktap_case "alerts" alerts
 ktap_case "selftest" selftest
 ktap_case "doctor" doctor
