@@ -2,8 +2,9 @@
 /*
  * Events through the Dynamic Load Balancer with nothing but files: makes a
  * domain in configfs, maps the device file of its port, sends events to an
- * unordered queue, gets them back, sleeps until the last one, and removes the
- * domain again. No library; what is not in the C library is in this file.
+ * unordered queue and gets them back, sleeps until another process sends one
+ * more, and removes the domain again. No library; what is not in the C library
+ * is in this file.
  *
  *	cc -O2 -o dlb-echo dlb-echo.c
  *	./dlb-echo		(as root, with the module dlb loaded)
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CONFIG	"/sys/kernel/config/dlb"
@@ -58,18 +59,6 @@ static void die(const char *what)
 	fprintf(stderr, "dlb-echo: %s: %s\n", what, strerror(errno));
 	cleanup();
 	exit(1);
-}
-
-__attribute__((format(printf, 1, 2)))
-static char *path(const char *format, ...)
-{
-	static char buf[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(buf, sizeof(buf), format, args);
-	va_end(args);
-	return buf;
 }
 
 static int store(const char *file, const char *value)
@@ -152,8 +141,9 @@ static int open_port(void)
 	if (!dir)
 		die("/dev");
 	while (fd < 0 && (d = readdir(dir))) {
-		char *file = path("/dev/%s/" DOMAIN "/port", d->d_name);
+		char file[sizeof(d->d_name) + sizeof("/dev//" DOMAIN "/port")];
 
+		snprintf(file, sizeof(file), "/dev/%s/" DOMAIN "/port", d->d_name);
 		if (!strncmp(d->d_name, "dlb", 3) && !stat(file, &st) &&
 		    st.st_rdev == makedev(maj, min))
 			fd = open(file, O_RDWR | O_CLOEXEC);
@@ -180,32 +170,62 @@ static int arrived(const struct entry *entry, uint64_t generation)
 	return (state & GENERATION) == generation;
 }
 
+static __m128i *map_page(int fd)
+{
+	__m128i *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED)
+		die("mapping the producer page");
+	return page;
+}
+
+/*
+ * What fork() makes does not have the mappings; it makes its own. Two processes
+ * can send through one port if they take turns, as these two do.
+ */
+static pid_t send_later(int fd, uint64_t data, uint64_t what)
+{
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	made = 0;	/* that is for the parent to remove */
+	usleep(200000);
+	put(map_page(fd), data, what);
+	_exit(0);
+}
+
 int main(void)
 {
 	unsigned int next = 0, sent = 0, back = 0, sleeps = 0;
-	uint64_t generation = GENERATION, sum = 0;
+	uint64_t generation = GENERATION, sum = 0, what;
 	struct pollfd pfd = { .events = POLLIN };
+	pid_t child = 0;
 	struct entry *ring;
 	__m128i *page;
 	char id[16];
-	int queue;
 
 	configure();
 	load(CONFIG "/" DOMAIN "/ldb_queues/queue/id", id, sizeof(id));
-	queue = atoi(id);
+	what = CMD_NEW | UNORDERED | QUEUE(atoi(id));
 	pfd.fd = open_port();
-
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, pfd.fd, 0);
+	page = map_page(pfd.fd);
 	ring = mmap(NULL, DEPTH * sizeof(*ring), PROT_READ, MAP_SHARED, pfd.fd, 4096);
-	if (page == MAP_FAILED || ring == MAP_FAILED)
-		die("mapping the port");
+	if (ring == MAP_FAILED)
+		die("mapping the consumer queue");
 
 	while (back < EVENTS) {
 		uint32_t count;
 
 		/* At most as many under way as there are places in the ring. */
-		while (sent < EVENTS && sent - back < DEPTH)
-			put(page, sent++, CMD_NEW | UNORDERED | QUEUE(queue));
+		while (sent < EVENTS - 1 && sent - back < DEPTH)
+			put(page, sent++, what);
+		/* The last one comes from elsewhere. */
+		if (back == EVENTS - 1 && !child) {
+			child = send_later(pfd.fd, sent++, what);
+			if (child < 0)
+				die("fork");
+		}
 
 		/* The generation turns whenever the ring starts over. */
 		if (!arrived(&ring[next], generation)) {
@@ -232,9 +252,14 @@ int main(void)
 		/* Bits 47:32 are the number of tokens, less one. */
 		put(page, 0, CMD_TOKENS);
 	}
+	waitpid(child, NULL, 0);
 	cleanup();
 	if (sum != (uint64_t)EVENTS * (EVENTS - 1) / 2) {
 		fprintf(stderr, "dlb-echo: the events came back damaged\n");
+		return 1;
+	}
+	if (!sleeps) {
+		fprintf(stderr, "dlb-echo: the last event came without an interrupt\n");
 		return 1;
 	}
 	printf("%u events there and back, %u times asleep\n", back, sleeps);

@@ -403,8 +403,8 @@ fn begin(board: &Board, row: usize, idle: Idle) -> Result<()> {
 }
 
 /// Has the kernel kill this process for any system call that is not one of saying something,
-/// ending, or looking at the clock, which the source does before and after each measurement: for
-/// events it needs none when it polls. Says whether the kernel can.
+/// ending, giving memory back, or looking at the clock, which the source does before and after each
+/// measurement: for events it needs none when it polls. Says whether the kernel can.
 fn seal() -> Result<bool> {
     let harmless = [
         libc::SYS_write,
@@ -412,6 +412,8 @@ fn seal() -> Result<bool> {
         libc::SYS_exit_group,
         libc::SYS_close,
         libc::SYS_munmap,
+        libc::SYS_madvise,
+        libc::SYS_brk,
         libc::SYS_sigaltstack,
         libc::SYS_rt_sigreturn,
         libc::SYS_clock_gettime,
