@@ -98,7 +98,7 @@ pub(crate) struct Lsp {
     /// Where something may have become possible.
     dirty_q: u32,
     dirty_cq: u64,
-    /// Active copy of the class-of-service ranges.
+    /// Active copy of `LSP_CFG_SHDW_RANGE_COS`.
     range: [u32; CLASSES],
     last: [u8; CLASSES],
     share: [i32; CLASSES],
@@ -243,22 +243,24 @@ impl Lsp {
 
 /// Smooth weighted round robin over the classes in `present`: reserved shares, and what is not
 /// reserved by a class in it is divided equally.
-fn pick_class(present: u8, range: &[u32; CLASSES], extra: u8, share: &mut [i32; CLASSES]) -> usize {
+fn pick_class(present: u8, range: &[u32; CLASSES], share: &mut [i32; CLASSES]) -> usize {
     if present & present.wrapping_sub(1) == 0 {
         return present.trailing_zeros() as usize & 3;
     }
     let here = |c: usize| present >> c & 1 != 0;
+    // NO_EXTRA_CREDIT
+    let extra = |c: usize| range[c & 3] >> 31 == 0;
     let reserved: i32 = (0..CLASSES)
         .filter(|&c| here(c))
         .map(|c| (range[c & 3] & 0x1ff) as i32)
         .sum();
     let free = (256 - reserved).max(0);
-    let takers = (present & extra).count_ones() as i32;
+    let takers = (0..CLASSES).filter(|&c| here(c) && extra(c)).count() as i32;
     let (mut best, mut best_share, mut total) =
         (present.trailing_zeros() as usize & 3, i32::MIN, 0);
     for c in (0..CLASSES).filter(|&c| here(c)) {
         let mut w = (range[c & 3] & 0x1ff) as i32 * 4;
-        if extra >> c & 1 != 0 {
+        if extra(c) {
             w += free * 4 / takers.max(1);
         }
         total += w;
@@ -344,12 +346,6 @@ impl Device {
                 present |= 1 << c;
             }
         }
-        let mut extra = 0u8;
-        for c in 0..CLASSES {
-            if self.regs.get(LSP_CFG_SHDW_RANGE_COS, c) >> 31 == 0 {
-                extra |= 1 << c;
-            }
-        }
         let l = &mut self.lsp;
         let (share, last) = match only {
             Some(q) => {
@@ -358,7 +354,7 @@ impl Device {
             }
             None => (&mut l.share, &mut l.last),
         };
-        let class = pick_class(present, &l.range, extra, share);
+        let class = pick_class(present, &l.range, share);
         let of_class = eligible & 0xffff << (class * 16);
         let turn = &mut last[class & 3];
         let p = next_from(of_class, u32::from(*turn));

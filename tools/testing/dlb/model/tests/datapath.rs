@@ -1450,6 +1450,38 @@ fn class_of_service_shares() {
 }
 
 #[test]
+fn a_class_without_extra_credit_gets_its_share_only() {
+    each(|r| {
+        r.credits(0, 8000, 0);
+        r.ldb_queue(
+            0,
+            Queue {
+                inflights: 2048,
+                ..PLAIN
+            },
+        );
+        r.allow_ldb(0, 0, true);
+        for c in 0..2 {
+            r.ldb_port(c * 16, 0, 1024, 512);
+            r.map(c * 16, 0, 0, 0);
+            r.wr4(reg::SHDW_RANGE, c, 64 | (1 - c) << 31);
+        }
+        r.wr(reg::SHDW_CTRL, 0, 1);
+        for i in 0..400 {
+            r.ldb(0, H::new(0, UNO, i));
+        }
+        assert_eq!(
+            (r.rd(reg::CQ_LDB_TOT, 0), r.rd(reg::CQ_LDB_TOT, 16)),
+            (100, 300)
+        );
+        // But if nobody else can take anything, it is served.
+        r.wr(reg::CQ_LDB_DSBL, 16, 1);
+        r.ldb(0, H::new(0, UNO, 0));
+        assert_eq!(r.rd(reg::CQ_LDB_TOT, 0), 101);
+    });
+}
+
+#[test]
 fn cq_weight() {
     let mut r = Rig::new(Version::V2_5);
     let mut cq = r.simple(PLAIN, 1, 64, 64).remove(0);

@@ -2,7 +2,7 @@
 //! Events per second of the model on one core, by scheduling type, and what an event costs as
 //! queues, ports, flows and backlogs grow.
 //!
-//! `cargo run --release --example bench [-- milliseconds per figure]`
+//! `cargo bench -p dlb-model [-- milliseconds per figure]`
 
 #[path = "../tests/common/mod.rs"]
 mod common;
