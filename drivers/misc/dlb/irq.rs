@@ -186,6 +186,7 @@ struct Limits {
     ingress: RateLimit,
     watchdog: RateLimit,
     hardware: RateLimit,
+    storm: RateLimit,
 }
 
 impl Alarms {
@@ -199,6 +200,7 @@ impl Alarms {
                         ingress: RateLimit::new(),
                         watchdog: RateLimit::new(),
                         hardware: RateLimit::new(),
+                        storm: RateLimit::new(),
                     },
                     "dlb::Alarms::limits"
                 ),
@@ -336,10 +338,12 @@ impl hw::irq::Alarms for Sink<'_> {
     }
 
     fn storm(&mut self) {
-        dev_warn!(
-            self.device.binding.device(),
-            "too many refused commands: their alarms are off until ingress_err_en is written or \
-             the device is reset\n"
-        );
+        if let Some(suppressed) = self.limits.storm.pass() {
+            dev_warn!(
+                self.device.binding.device(),
+                "too many refused commands: their alarms are off until ingress_err_en is written \
+                 ({suppressed} more before)\n"
+            );
+        }
     }
 }

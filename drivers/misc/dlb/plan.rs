@@ -126,7 +126,7 @@ pub(crate) fn plan(desc: &DomainDesc, facts: &Facts) -> Result<Plan, Refusal> {
         vec::push(&mut ldb_queues, queue_args(queue)?)?;
     }
 
-    let (ldb_credits, dir_credits) = credits(desc, facts.version)?;
+    let (ldb_credits, dir_credits) = credits(desc, facts.version);
     Ok(Plan {
         domain: hw::DomainArgs {
             ldb_queues: number(desc.ldb_queues.len()),
@@ -235,7 +235,7 @@ fn pair(desc: &DomainDesc) -> Result<KVec<Option<usize>>, Refusal> {
 }
 
 /// The credits of both kinds; of all kinds, where the device has only one.
-fn credits(desc: &DomainDesc, version: hw::Version) -> Result<(u32, u32), Refusal> {
+fn credits(desc: &DomainDesc, version: hw::Version) -> (u32, u32) {
     let per_queue = |queues: usize| number(queues).saturating_mul(CREDITS_PER_QUEUE);
     let ldb = if desc.ldb_queues.is_empty() {
         0
@@ -251,14 +251,10 @@ fn credits(desc: &DomainDesc, version: hw::Version) -> Result<(u32, u32), Refusa
 
     let ldb = desc.num_ldb_credits.or(ldb);
     let dir = desc.num_dir_credits.or(dir);
+    // What the other version counts is left alone, so that a description fits both.
     match version {
-        hw::Version::V2 => match desc.num_credits {
-            Count::Auto => Ok((ldb, dir)),
-            Count::Exact(_) => refuse(fmt!(
-                "num_credits is for DLB 2.5; on DLB 2.0 set num_ldb_credits and num_dir_credits"
-            )),
-        },
-        hw::Version::V25 => Ok((desc.num_credits.or(ldb.saturating_add(dir)), 0)),
+        hw::Version::V2 => (ldb, dir),
+        hw::Version::V25 => (desc.num_credits.or(ldb.saturating_add(dir)), 0),
     }
 }
 
