@@ -114,6 +114,8 @@ fn main() -> ExitCode {
         ("total-vas", pci::total_vas),
         ("function-level-reset", pci::function_level_reset),
         ("d3hot", pci::d3hot),
+        ("message-to-itself", pci::message_to_itself),
+        ("message-resets-itself", pci::message_resets_itself),
         ("movdiri", store::movdiri),
         ("movdir64b", store::movdir64b),
         ("movdir64b-faults", store::movdir64b_faults),

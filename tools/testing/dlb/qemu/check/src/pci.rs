@@ -305,3 +305,81 @@ pub fn d3hot(f: &Function) -> Result {
     )?;
     total_vas(f)
 }
+
+/// Point MSI-X vector 0 at `addr`, let the device send it, and take MSI-X down again.
+fn send_message(f: &Function, addr: u64, data: u32) -> Result {
+    let msix = f.capability(0x11, false)? + 2;
+    let command = f.word(4)?;
+    let control = f.word(msix)?;
+    let table = f.map(0, 0x100_0000)?;
+    f.set_word(4, command | 6)?;
+    f.set_word(msix, control & 0x3fff | 0x8000)?;
+    table.write(0, addr as u32);
+    table.write(4, (addr >> 32) as u32);
+    table.write(8, data);
+    table.write(12, 0);
+    let sent = crate::qmp(&[
+        "set",
+        "/machine/peripheral/dlb0",
+        "inject",
+        "spurious-msix=0",
+    ]);
+    // A reset may have done some of this already.
+    f.set_word(4, command | 6)?;
+    table.write(12, 1);
+    f.set_word(msix, control & 0x3fff)?;
+    sent.map(|_| ())
+}
+
+/// A guest can aim the device's interrupt at the device. It must not enter itself.
+pub fn message_to_itself(f: &Function) -> Result {
+    f.power_on()?;
+    let text = fs::read_to_string(f.dir.join("resource")).map_err(|e| e.to_string())?;
+    let first = text
+        .lines()
+        .nth(2)
+        .and_then(|l| l.split_whitespace().next())
+        .unwrap_or("");
+    let bar2 = u64::from_str_radix(first.trim_start_matches("0x"), 16)
+        .map_err(|_| format!("resource: {first}"))?;
+    // CHP_CFG_CHP_CSR_CTRL: would change if the write came through.
+    let ctrl = 0x4400_0008;
+    let before = f.read_csr(ctrl)?;
+    send_message(f, bar2 + ctrl, before ^ (3 << 17))?;
+    same("CHP_CFG_CHP_CSR_CTRL", f.read_csr(ctrl)?, before)?;
+    total_vas(f)
+}
+
+/// Nor may it fall over if the message, through configuration space, is its own reset.
+pub fn message_resets_itself(f: &Function) -> Result {
+    f.power_on()?;
+    let iomem = fs::read_to_string("/proc/iomem").map_err(|e| e.to_string())?;
+    let base = iomem
+        .lines()
+        .find(|l| l.contains("PCI ECAM"))
+        .and_then(|l| l.trim().split('-').next())
+        .and_then(|h| u64::from_str_radix(h, 16).ok())
+        .ok_or("no ECAM in /proc/iomem")?;
+    let name = f.dir.file_name().and_then(|n| n.to_str()).unwrap_or("");
+    let mut part = name.split([':', '.']).skip(1);
+    let mut number =
+        || u64::from_str_radix(part.next().unwrap_or(""), 16).map_err(|_| name.to_string());
+    let (bus, dev, func) = (number()?, number()?, number()?);
+    let ctrl = 0x4400_0008;
+    let before = f.read_csr(ctrl)?;
+    let (p, o) = f.csr(ctrl)?;
+    p.write(o, before ^ (3 << 17));
+    // Device Control, bit 15: initiate function-level reset.
+    let devctl = f.capability(0x10, false)? + 8;
+    let addr = base + (bus << 20) + (dev << 15) + (func << 12) + devctl;
+    let bar0: [u8; 16] = f.config(0x10)?;
+    let resets = crate::growth(&["resets"], || send_message(f, addr, 0x8000))?;
+    same("resets", resets, vec![1])?;
+    // The reset took the addresses away.
+    f.open("config")?
+        .write_all_at(&bar0, 0x10)
+        .map_err(|e| e.to_string())?;
+    f.set_word(4, 6)?;
+    same("CHP_CFG_CHP_CSR_CTRL", f.read_csr(ctrl)?, before)?;
+    total_vas(f)
+}
