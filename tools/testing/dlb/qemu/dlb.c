@@ -468,10 +468,7 @@ static void dlb_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
     pci_default_write_config(dev, addr, val, len);
     pcie_aer_write_config(dev, addr, val, len);
     pcie_cap_flr_write_config(dev, addr, val, len);
-    if (ranges_overlap(addr, len, DLB_CAP_PM, PCI_PM_SIZEOF) ||
-        addr >= DLB_ECAP_SRIOV) {
-        dlb_later(DLB(dev), DLB_LATE_STATE);
-    }
+    dlb_later(DLB(dev), DLB_LATE_STATE);
 }
 
 static void dlb_vf_reset_hold(Object *obj, ResetType type)
