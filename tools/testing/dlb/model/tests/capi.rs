@@ -108,13 +108,8 @@ fn a_life() {
         }
         dlb_model_write(m, -1, 0, 0x200_0000, 8, 77);
         dlb_model_write(m, -1, 0, 0x200_0008, 8, 0x0800_0000_0300_0000);
-        let [(who, pasid, addr, data)] = &s.dma[..] else {
-            panic!("{:?}", s.dma)
-        };
-        assert_eq!(
-            (*who, *pasid, *addr, data.len()),
-            (-1, u32::MAX, 0x1000, 16)
-        );
+        let (who, pasid, addr, data) = seen(opaque.cast()).dma.pop().expect("an entry");
+        assert_eq!((who, pasid, addr, data.len()), (-1, u32::MAX, 0x1000, 16));
         assert_eq!((data[0], data[15]), (77, 1));
 
         dlb_model_set_vf_msi(m, 3, 4);
