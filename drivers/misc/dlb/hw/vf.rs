@@ -257,14 +257,12 @@ impl Pf {
                 Ok(())
             }
             Resource::CosLdbPorts(cos) => {
-                let ports = self
-                    .ldb_ports
-                    .chunks_mut(PORTS_PER_COS)
-                    .nth(cos.into())
-                    .ok_or(Error::Invalid {
-                        what: Param::Cos,
-                        value: cos.into(),
-                    })?;
+                let first = usize::from(cos).saturating_mul(PORTS_PER_COS);
+                let range = first..first.saturating_add(PORTS_PER_COS);
+                let ports = self.ldb_ports.get_mut(range).ok_or(Error::Invalid {
+                    what: Param::Cos,
+                    value: cos.into(),
+                })?;
                 assign_ports(ports, vf, what, asked)
             }
             Resource::LdbCredits => {
