@@ -196,6 +196,18 @@ pub(crate) fn wrr_weight(input: &[u8]) -> Result<u32> {
     number(input, 0, 7)
 }
 
+/// Numbers of virtual functions, separated by commas, as one bit each; may be empty.
+pub(crate) fn vf_set(input: &[u8]) -> Result<u16> {
+    let mut set = 0;
+    if input.trim_ascii().is_empty() {
+        return Ok(set);
+    }
+    for vf in input.split(|&c| c == b',') {
+        set |= 1u16.checked_shl(number(vf, 0, 15)?).ok_or(ERANGE)?;
+    }
+    Ok(set)
+}
+
 /// `sparse`, which is true, or `packed`.
 pub(crate) fn cq_layout(input: &[u8]) -> Result<bool> {
     match input.trim_ascii() {
@@ -473,6 +485,10 @@ mod tests {
         assert!(fails(device(b"dlb"), EINVAL));
         assert!(fails(device(b"dlb-1"), EINVAL));
         assert!(fails(device(b""), EINVAL));
+        assert_eq!(vf_set(b"\n")?, 0);
+        assert_eq!(vf_set(b"0,3,15\n")?, 0x8009);
+        assert!(fails(vf_set(b"16"), ERANGE));
+        assert!(fails(vf_set(b"1,,2"), EINVAL));
         assert!(cq_layout(b"sparse\n")?);
         assert!(!cq_layout(b"packed\n")?);
         assert!(fails(cq_layout(b"1"), EINVAL));

@@ -201,7 +201,7 @@ impl Function for PhysicalFunction {
     }
 
     fn total(&self) -> hw::Resources {
-        self.hw.total()
+        self.hw.share(Func::Pf)
     }
 
     fn create_domain(&mut self, args: &hw::DomainArgs) -> hw::Result<u32> {

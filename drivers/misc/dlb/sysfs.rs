@@ -12,6 +12,7 @@ use crate::{
     },
     driver,
     glue::sysfs::{
+        self,
         Attribute,
         Group,
         GroupRef,
@@ -20,11 +21,13 @@ use crate::{
     },
     hw::{
         self,
+        error::Resource,
         stats::{
             DeviceCounters,
             IdleCounters, //
         },
         Csr,
+        Func,
         Pf,
         Resources,
         Watchdog, //
@@ -64,7 +67,52 @@ pub(crate) const fn groups<D: HasDevice>() -> Groups<D> {
         GroupRef::to::<ClassesOfService<D>>(),
         GroupRef::to::<Tuning<D>>(),
         GroupRef::to::<Counters<D>>(),
+        GroupRef::to::<Vfs<D>>(),
+        GroupRef::to::<Vf<D, 0>>(),
+        GroupRef::to::<Vf<D, 1>>(),
+        GroupRef::to::<Vf<D, 2>>(),
+        GroupRef::to::<Vf<D, 3>>(),
+        GroupRef::to::<Vf<D, 4>>(),
+        GroupRef::to::<Vf<D, 5>>(),
+        GroupRef::to::<Vf<D, 6>>(),
+        GroupRef::to::<Vf<D, 7>>(),
+        GroupRef::to::<Vf<D, 8>>(),
+        GroupRef::to::<Vf<D, 9>>(),
+        GroupRef::to::<Vf<D, 10>>(),
+        GroupRef::to::<Vf<D, 11>>(),
+        GroupRef::to::<Vf<D, 12>>(),
+        GroupRef::to::<Vf<D, 13>>(),
+        GroupRef::to::<Vf<D, 14>>(),
+        GroupRef::to::<Vf<D, 15>>(),
     ])
+}
+
+/// The groups that come and go with virtual functions.
+static VF_GROUPS: Groups<driver::Bound> = Groups::new(&[
+    GroupRef::to::<Vfs<driver::Bound>>(),
+    GroupRef::to::<Vf<driver::Bound, 0>>(),
+    GroupRef::to::<Vf<driver::Bound, 1>>(),
+    GroupRef::to::<Vf<driver::Bound, 2>>(),
+    GroupRef::to::<Vf<driver::Bound, 3>>(),
+    GroupRef::to::<Vf<driver::Bound, 4>>(),
+    GroupRef::to::<Vf<driver::Bound, 5>>(),
+    GroupRef::to::<Vf<driver::Bound, 6>>(),
+    GroupRef::to::<Vf<driver::Bound, 7>>(),
+    GroupRef::to::<Vf<driver::Bound, 8>>(),
+    GroupRef::to::<Vf<driver::Bound, 9>>(),
+    GroupRef::to::<Vf<driver::Bound, 10>>(),
+    GroupRef::to::<Vf<driver::Bound, 11>>(),
+    GroupRef::to::<Vf<driver::Bound, 12>>(),
+    GroupRef::to::<Vf<driver::Bound, 13>>(),
+    GroupRef::to::<Vf<driver::Bound, 14>>(),
+    GroupRef::to::<Vf<driver::Bound, 15>>(),
+]);
+
+/// Makes files for the virtual functions that there are now.
+///
+/// The number must have been given to [`Pf::set_num_vfs`] before, and the device not be locked.
+pub(crate) fn vfs_changed(dev: &kernel::device::Device<kernel::device::Bound>) -> Result {
+    sysfs::update(dev, &VF_GROUPS)
 }
 
 /// Writes a value and a line end.
@@ -139,11 +187,11 @@ impl<D: HasDevice> Group for Root<D> {
     }
 }
 
-/// One kind of resource.
-type Resource = fn(&Resources) -> u32;
+/// How much there is of one kind of resource.
+type Amount = fn(&Resources) -> u32;
 
 /// The kinds of resource, in the order of their files.
-const RESOURCES: [Resource; 15] = [
+const AMOUNTS: [Amount; 15] = [
     |resources| resources.domains,
     |resources| resources.ldb_queues,
     |resources| resources.ldb_ports(),
@@ -162,7 +210,7 @@ const RESOURCES: [Resource; 15] = [
 ];
 
 fn show_resource(out: &mut Formatter<'_>, resources: &Resources, which: usize) -> Result {
-    let get = RESOURCES.get(which).ok_or(EINVAL)?;
+    let get = AMOUNTS.get(which).ok_or(EINVAL)?;
     line(out, get(resources))
 }
 
@@ -464,5 +512,184 @@ impl<D: HasDevice> Group for Counters<D> {
             CYCLES.. if data.device().version != hw::Version::V2 => Visibility::Hidden,
             _ => physical_only(data),
         }
+    }
+}
+
+/// The kinds of resource that a virtual function can be given, in the order of [`AMOUNTS`].
+const KINDS: [Resource; 14] = [
+    Resource::Domains,
+    Resource::LdbQueues,
+    Resource::LdbPorts,
+    Resource::CosLdbPorts(0),
+    Resource::CosLdbPorts(1),
+    Resource::CosLdbPorts(2),
+    Resource::CosLdbPorts(3),
+    Resource::DirPorts,
+    Resource::LdbCredits,
+    Resource::DirCredits,
+    Resource::AtomicInflights,
+    Resource::HistListEntries,
+    Resource::SnSlots(0),
+    Resource::SnSlots(1),
+];
+
+/// Whether virtual function number `vf` is there.
+fn if_vf<D: HasDevice>(data: &D, vf: u8) -> Visibility {
+    match data.device().lock().pf() {
+        Ok((pf, _)) if pf.num_vfs() > vf => Visibility::Normal,
+        _ => Visibility::Hidden,
+    }
+}
+
+/// What concerns all virtual functions.
+struct Vfs<D>(PhantomData<D>);
+
+impl<D: HasDevice> Group for Vfs<D> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = None;
+    const ATTRIBUTES: &'static [Attribute<D>] = &[Attribute::wo(
+        c"vf_split_evenly",
+        0,
+        |data, _, input| match parse::flag(input)? {
+            true => change(data, |pf, _| pf.split_evenly()),
+            false => Err(EINVAL),
+        },
+    )];
+
+    fn visibility(data: &D, _arg: usize) -> Visibility {
+        if_vf(data, 0)
+    }
+}
+
+/// `vf<N>_resources/`
+struct Vf<D, const N: usize>(PhantomData<D>);
+
+const VF_NAMES: [&CStr; 16] = [
+    c"vf0_resources",
+    c"vf1_resources",
+    c"vf2_resources",
+    c"vf3_resources",
+    c"vf4_resources",
+    c"vf5_resources",
+    c"vf6_resources",
+    c"vf7_resources",
+    c"vf8_resources",
+    c"vf9_resources",
+    c"vf10_resources",
+    c"vf11_resources",
+    c"vf12_resources",
+    c"vf13_resources",
+    c"vf14_resources",
+    c"vf15_resources",
+];
+
+/// Packs the number of a virtual function and that of a file.
+const fn vf_arg(vf: usize, which: usize) -> usize {
+    vf << 8 | which
+}
+
+/// Undoes [`vf_arg`].
+fn vf_which(arg: usize) -> (u8, usize) {
+    let [which, vf, ..] = arg.to_le_bytes();
+    (vf, which.into())
+}
+
+impl<D: HasDevice, const N: usize> Vf<D, N> {
+    fn show(data: &D, arg: usize, out: &mut Formatter<'_>) -> Result {
+        let (vf, which) = vf_which(arg);
+        let share = {
+            let mut state = data.device().lock();
+            let (pf, _) = state.pf()?;
+            pf.share(Func::Vf(vf))
+        };
+        show_resource(out, &share, which)
+    }
+
+    fn store(data: &D, arg: usize, input: &[u8]) -> Result {
+        let (vf, which) = vf_which(arg);
+        let kind = *KINDS.get(which).ok_or(EINVAL)?;
+        let asked = parse::number(input, 0, u32::MAX)?;
+        change(data, |pf, _| pf.assign(vf, kind, asked))
+    }
+
+    fn show_aux(data: &D, arg: usize, out: &mut Formatter<'_>) -> Result {
+        let (vf, _) = vf_which(arg);
+        let aux = {
+            let mut state = data.device().lock();
+            let (pf, _) = state.pf()?;
+            pf.aux_vfs(vf).map_err(|err| device::errno(&err))?
+        };
+        let mut comma = "";
+        for id in (0..u16::BITS).filter(|id| aux.checked_shr(*id).is_some_and(|bits| bits & 1 != 0))
+        {
+            fmt::Write::write_fmt(out, fmt!("{comma}{id}"))?;
+            comma = ",";
+        }
+        line(out, "")
+    }
+}
+
+impl<D: HasDevice, const N: usize> Group for Vf<D, N> {
+    type Data = D;
+    const NAME: Option<&'static CStr> = Some(VF_NAMES[N]);
+    const ATTRIBUTES: &'static [Attribute<D>] = &[
+        Attribute::rw(c"num_sched_domains", vf_arg(N, 0), Self::show, Self::store),
+        Attribute::rw(c"num_ldb_queues", vf_arg(N, 1), Self::show, Self::store),
+        Attribute::rw(c"num_ldb_ports", vf_arg(N, 2), Self::show, Self::store),
+        Attribute::rw(c"num_cos0_ldb_ports", vf_arg(N, 3), Self::show, Self::store),
+        Attribute::rw(c"num_cos1_ldb_ports", vf_arg(N, 4), Self::show, Self::store),
+        Attribute::rw(c"num_cos2_ldb_ports", vf_arg(N, 5), Self::show, Self::store),
+        Attribute::rw(c"num_cos3_ldb_ports", vf_arg(N, 6), Self::show, Self::store),
+        Attribute::rw(c"num_dir_ports", vf_arg(N, 7), Self::show, Self::store),
+        Attribute::rw(c"num_ldb_credits", vf_arg(N, 8), Self::show, Self::store),
+        Attribute::rw(c"num_dir_credits", vf_arg(N, 9), Self::show, Self::store),
+        Attribute::rw(
+            c"num_atomic_inflights",
+            vf_arg(N, 10),
+            Self::show,
+            Self::store,
+        ),
+        Attribute::rw(
+            c"num_hist_list_entries",
+            vf_arg(N, 11),
+            Self::show,
+            Self::store,
+        ),
+        Attribute::rw(c"num_sn0_slots", vf_arg(N, 12), Self::show, Self::store),
+        Attribute::rw(c"num_sn1_slots", vf_arg(N, 13), Self::show, Self::store),
+        Attribute::ro(c"locked", vf_arg(N, 0), |data, arg, out| {
+            let (vf, _) = vf_which(arg);
+            look(data, out, |pf| pf.is_vf_locked(vf))
+        }),
+        Attribute::rw(
+            c"func_bar_en",
+            vf_arg(N, 0),
+            |data, arg, out| {
+                let (vf, _) = vf_which(arg);
+                look(data, out, |pf| pf.is_vf_bar_enabled(vf))
+            },
+            |data, arg, input| {
+                let (vf, _) = vf_which(arg);
+                let on = parse::flag(input)?;
+                let mut state = data.device().lock();
+                let (pf, csr) = state.pf()?;
+                pf.set_vf_bar_enabled(csr.ok_or(EBUSY)?, vf, on)
+                    .map_err(|err| device::errno(&err))
+            },
+        ),
+        Attribute::rw(
+            c"aux_vf_ids",
+            vf_arg(N, 0),
+            Self::show_aux,
+            |data, arg, input| {
+                let (vf, _) = vf_which(arg);
+                let aux = parse::vf_set(input)?;
+                change(data, |pf, _| pf.set_aux_vfs(vf, aux))
+            },
+        ),
+    ];
+
+    fn visibility(data: &D, arg: usize) -> Visibility {
+        if_vf(data, vf_which(arg).0)
     }
 }

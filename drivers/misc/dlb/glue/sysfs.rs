@@ -27,10 +27,10 @@ use kernel::{
 };
 
 /// How many attributes one group can have at most.
-const MAX_ATTRIBUTES: usize = 16;
+const MAX_ATTRIBUTES: usize = 20;
 
 /// How many groups one driver can have at most.
-const MAX_GROUPS: usize = 32;
+const MAX_GROUPS: usize = 40;
 
 /// Writes the value of an attribute of a device with driver data `D`.
 pub(crate) type Show<D> = fn(&D, usize, &mut Formatter<'_>) -> Result;
@@ -43,7 +43,7 @@ pub(crate) struct Attribute<D: 'static> {
     name: &'static CStr,
     /// Handed to the callbacks, so that files that differ by a number can share them.
     arg: usize,
-    show: Show<D>,
+    show: Option<Show<D>>,
     store: Option<Store<D>>,
 }
 
@@ -53,7 +53,7 @@ impl<D> Attribute<D> {
         Self {
             name,
             arg,
-            show,
+            show: Some(show),
             store: None,
         }
     }
@@ -68,7 +68,17 @@ impl<D> Attribute<D> {
         Self {
             name,
             arg,
-            show,
+            show: Some(show),
+            store: Some(store),
+        }
+    }
+
+    /// A file that root can write and nobody can read.
+    pub(crate) const fn wo(name: &'static CStr, arg: usize, store: Store<D>) -> Self {
+        Self {
+            name,
+            arg,
+            show: None,
             store: Some(store),
         }
     }
@@ -119,10 +129,12 @@ impl<D: Send + Sync + 'static> Raw<D> {
     const fn new(attribute: &'static Attribute<D>) -> Self {
         let mut raw: bindings::device_attribute = pin_init::zeroed();
         raw.attr.name = as_char_ptr_in_const_context(attribute.name);
-        raw.attr.mode = 0o444;
-        raw.__bindgen_anon_1.show_const = Some(Self::show);
+        if attribute.show.is_some() {
+            raw.attr.mode |= 0o444;
+            raw.__bindgen_anon_1.show_const = Some(Self::show);
+        }
         if attribute.store.is_some() {
-            raw.attr.mode = 0o644;
+            raw.attr.mode |= 0o200;
             raw.__bindgen_anon_2.store_const = Some(Self::store);
         }
         Self { raw, attribute }
@@ -160,7 +172,7 @@ impl<D: Send + Sync + 'static> Raw<D> {
         };
         from_result(|| {
             let mut out = Formatter::new(page);
-            (this.attribute.show)(data, this.attribute.arg, &mut out)?;
+            (this.attribute.show.ok_or(EIO)?)(data, this.attribute.arg, &mut out)?;
             Ok(isize::try_from(out.bytes_written())?)
         })
     }
@@ -224,7 +236,7 @@ struct Table<G>(PhantomData<G>);
 
 impl<G: Group> Table<G> {
     const ATTRIBUTES: [*const bindings::attribute; MAX_ATTRIBUTES + 1] =
-        slots!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        slots!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19);
 
     const GROUP: bindings::attribute_group = {
         assert!(G::ATTRIBUTES.len() <= MAX_ATTRIBUTES, "too many attributes");
