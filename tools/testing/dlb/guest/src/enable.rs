@@ -405,7 +405,14 @@ fn thirty_two_domains() -> Outcome {
         let p = d.add("ldb_ports", "p")?;
         p.set("cq_depth", 8)?;
         p.set("links", "q:0")?;
-        d.set(if dev.is_v25() { "num_credits" } else { "num_ldb_credits" }, 16)?;
+        d.set(
+            if dev.is_v25() {
+                "num_credits"
+            } else {
+                "num_ldb_credits"
+            },
+            16,
+        )?;
         all.push(d);
     }
     let mut ids = Vec::new();
