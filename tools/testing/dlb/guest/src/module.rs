@@ -14,7 +14,7 @@ use crate::ensure;
 use crate::errno::{self, Errno};
 use crate::ktap::{Outcome, Suite};
 use crate::port::Port;
-use crate::proc::Child;
+use crate::proc::{Child, Dice};
 use crate::tree::{self, Device, Domain};
 
 /// Where the module's file is in the guest.
@@ -184,7 +184,10 @@ fn under_fire() -> Outcome {
     let mut users = Vec::new();
     for who in 0..2 {
         users.push(Child::run(move || {
+            let mut dice = Dice::new(who + 31);
             for n in 0u32.. {
+                // Time without a directory, so that rmmod has a chance now and then.
+                dice.nap(20_000);
                 let Ok(d) = small(&format!("fire{who}.{n}")) else {
                     let _ =
                         tree::remove_tree(&Path::new(tree::ROOT).join(format!("fire{who}.{n}")));
@@ -208,6 +211,7 @@ fn under_fire() -> Outcome {
         }
     }
     println!("# rmmod succeeded {out} times and was refused {busy} times");
+    ensure!(out > 0 && busy > 0, "rmmod met only one of the two");
     drop(users);
     for name in tree::names(Path::new(tree::ROOT))? {
         let path = Path::new(tree::ROOT).join(name);
