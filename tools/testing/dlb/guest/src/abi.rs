@@ -15,20 +15,21 @@ fn documents() -> PathBuf {
     std::env::var_os("DLB_ABI").map_or_else(|| "/abi".into(), PathBuf::from)
 }
 
-/// The paths on the `What:` lines of an ABI document, in the order they stand there.
-fn documented(name: &str) -> Result<Vec<String>, String> {
+/// What the description of a file says that only this version has.
+const ONLY_V25: &str = "Only on DLB 2.5.";
+
+/// The paths on the `What:` lines of an ABI document, in the order they stand there; with each,
+/// whether it is there on this version of the device.
+fn documented(name: &str, v25: bool) -> Result<Vec<(String, bool)>, String> {
     let path = documents().join(name);
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut all = Vec::new();
-    let mut stanza = false;
-    for line in text.lines() {
-        if let Some(what) = line.strip_prefix("What:") {
-            all.push(what.trim().to_owned());
-            stanza = true;
-        } else if stanza && line.starts_with('\t') && line.trim_start().starts_with("/sys/") {
-            all.push(line.trim().to_owned());
-        } else {
-            stanza = false;
+    for stanza in text.split("\n\nWhat:") {
+        let there = v25 || !stanza.contains(ONLY_V25);
+        for line in format!("What:{}", stanza.trim_start_matches("What:")).lines() {
+            if let Some(what) = line.strip_prefix("What:") {
+                all.push((what.trim().to_owned(), there));
+            }
         }
     }
     ensure!(!all.is_empty(), "{} names no file", path.display());
@@ -78,25 +79,28 @@ fn walk(at: &Path, into: &mut BTreeSet<String>) -> Outcome {
 }
 
 fn compare(document: &str, there: &BTreeSet<String>) -> Outcome {
-    let known = documented(document)?;
+    let known = documented(document, Device::first()?.is_v25())?;
     let mut wrong = Vec::new();
     for path in there {
-        if !known.iter().any(|what| fits(what, path)) {
+        if !known.iter().any(|(what, _)| fits(what, path)) {
             wrong.push(format!("not documented: {path}"));
         }
     }
-    for what in &known {
-        if !there.iter().any(|path| fits(what, path)) {
+    for (what, should) in &known {
+        let is = there.iter().any(|path| fits(what, path));
+        if *should && !is {
             wrong.push(format!("documented, but not there: {what}"));
+        } else if is && !should {
+            wrong.push(format!("documented as DLB 2.5's, but there: {what}"));
         }
     }
-    let distinct: BTreeSet<_> = known.iter().collect();
+    let distinct: BTreeSet<_> = known.iter().map(|(what, _)| what).collect();
     if distinct.len() != known.len() {
         wrong.push("a file is documented twice".into());
     }
     ensure!(wrong.is_empty(), "{document}:\n{}", wrong.join("\n"));
     println!(
-        "# {document}: {} stanzas' paths, {} paths in the guest",
+        "# {document}: {} paths documented, {} in the guest",
         known.len(),
         there.len()
     );
