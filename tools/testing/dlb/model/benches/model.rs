@@ -8,6 +8,7 @@
 mod common;
 use common::*;
 use dlb_model::{Bar, Device, Host, Level, Requester, Version};
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -64,8 +65,10 @@ struct Shape {
     queues: u32,
     ports: u32,
     flows: u64,
-    /// QEs of queue 0 that wait all the time because its only CQ is full.
+    /// QEs that wait all the time in a queue that is blocked.
     backlog: u32,
+    /// QEs that wait all the time in the queue itself, because its CQ is full.
+    standing: u32,
 }
 
 const SMALL: Shape = Shape {
@@ -74,6 +77,7 @@ const SMALL: Shape = Shape {
     ports: 1,
     flows: 1,
     backlog: 0,
+    standing: 0,
 };
 
 /// One event: NEW, and at its consumer a completion with its token.
@@ -132,21 +136,31 @@ fn ns(shape: Shape, limit: Duration) -> f64 {
     }
     let mut d = r.d;
     let mut s = Sink::default();
-    let mut left = Vec::new();
-    let ns = measure(limit, |i| {
+    // Consumers hold what was delivered; with a standing queue they finish one QE per event.
+    let mut held = VecDeque::new();
+    let mut event = |i: u64, finish: usize, d: &mut Device, held: &mut VecDeque<usize>| {
         let q = (i % u64::from(shape.queues)) as u8;
         let h = H::new(q, shape.typ, i).flow((i % shape.flows) as u16);
-        put(&mut d, &mut s, !directed, 0, h);
-        if directed {
-            put(&mut d, &mut s, false, q.into(), H::tokens(c::BAT_T, 1));
-        } else {
-            std::mem::swap(&mut left, &mut s.delivered);
-            for p in left.drain(..) {
-                put(&mut d, &mut s, true, p, H::tokens(c::REL_T, 1));
+        put(d, &mut s, !directed, 0, h);
+        held.extend(s.delivered.drain(..));
+        for _ in 0..finish {
+            let Some(p) = held.pop_front() else { break };
+            if directed {
+                put(d, &mut s, false, p & 0xff, H::tokens(c::BAT_T, 1));
+            } else {
+                put(d, &mut s, true, p, H::tokens(c::REL_T, 1));
             }
         }
-        s.delivered.clear();
-    });
+        held.extend(s.delivered.drain(..));
+    };
+    if shape.standing > 0 {
+        let full = shape.ports * if directed { 1024 } else { 32 };
+        for i in 0..shape.standing + full {
+            event(i.into(), 0, &mut d, &mut held);
+        }
+    }
+    let finish = if shape.standing > 0 { 1 } else { usize::MAX };
+    let ns = measure(limit, |i| event(i, finish, &mut d, &mut held));
     assert_eq!(d.counters().dropped_total(), 0);
     d.check_sane().expect("consistent");
     ns
@@ -236,6 +250,22 @@ fn main() {
             )
         }),
     );
+    for (name, typ) in types {
+        row(
+            &format!("  {name}, QEs waiting in the queue"),
+            &mut [1u32, 10, 100, 1000, 2500].iter().map(|&standing| {
+                (
+                    standing.to_string(),
+                    Shape {
+                        typ,
+                        standing,
+                        flows: 64,
+                        ..SMALL
+                    },
+                )
+            }),
+        );
+    }
     println!("registers");
     let mut r = Rig::new(Version::V2_5);
     let csr = u64::from(r.at(reg::TOTAL_VAS));
