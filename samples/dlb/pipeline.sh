@@ -84,9 +84,11 @@ echo auto > $domain/device              # the only device there is
 echo directory > $domain/lifetime       # lives until enable=0, not until the last close
 
 # One credit per event inside the device. `auto` would give what the queues and ports below need at
-# least; more lets more events wait.
+# least; more lets more events wait. A DLB 2.0 has credits for each type of queue, a DLB 2.5 has
+# one kind for all; either ignores what is for the other.
 echo 4096 > $domain/num_ldb_credits
 echo 2048 > $domain/num_dir_credits
+echo 6144 > $domain/num_credits
 
 # Load-balanced queues: what a queue is for is decided by its attributes.
 mkdir $domain/ldb_queues/ordered

@@ -15,7 +15,7 @@ const SIZE: Size = Size {
     dir_ports: 1,
     ldb_credits: 96,
     dir_credits: 64,
-    ordered: 1,
+    ordered: (1, 64),
 };
 
 /// One step of a program.
@@ -64,7 +64,7 @@ struct Bench<'p> {
     directed: u64,
 }
 
-impl<'p> Bench<'p> {
+impl Bench<'_> {
     fn send(&mut self, schedule: Schedule, flow: u16) {
         let (plain, ordered, out) = self.queues;
         let data = self.sent;
@@ -234,12 +234,12 @@ fn program(version: Version, seed: u64, steps: &[Step]) -> Result<(), TestCaseEr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn random_programs_keep_all_promises(
         seed in any::<u64>(),
-        steps in proptest::collection::vec(step(), 0..400),
+        steps in proptest::collection::vec(step(), 0..1500),
     ) {
         program(Version::V2, seed, &steps)?;
     }
@@ -247,7 +247,7 @@ proptest! {
     #[test]
     fn random_programs_keep_all_promises_on_2_5(
         seed in any::<u64>(),
-        steps in proptest::collection::vec(step(), 0..400),
+        steps in proptest::collection::vec(step(), 0..1500),
     ) {
         program(Version::V25, seed, &steps)?;
     }

@@ -22,7 +22,7 @@ const SIZE: Size = Size {
     dir_ports: 2,
     ldb_credits: 2048,
     dir_credits: 2048,
-    ordered: 1,
+    ordered: (1, 512),
 };
 
 const PLAN: Plan = Plan {

@@ -210,6 +210,7 @@ pub struct Sim {
     pf: Box<Pf>,
     domain: u32,
     rings: usize,
+    numbers: u32,
 }
 
 /// What the domain of a [`Sim`] has.
@@ -225,8 +226,8 @@ pub struct Size {
     pub ldb_credits: u32,
     /// Directed credits.
     pub dir_credits: u32,
-    /// Ordered queues, each with 512 sequence numbers: two at most.
-    pub ordered: u32,
+    /// Ordered queues, and how many sequence numbers each has.
+    pub ordered: (u32, u32),
 }
 
 impl Sim {
@@ -259,7 +260,8 @@ impl Sim {
         Pf::power_on(csr, version);
         Pf::wait_ready(csr, version).expect("the model becomes ready");
         pf.init_device(csr).expect("the model can be set up");
-        pf.set_sequence_numbers(Some(csr), 0, 512)
+        let (ordered, numbers) = size.ordered;
+        pf.set_sequence_numbers(Some(csr), 0, numbers)
             .expect("nobody uses the group");
         let args = DomainArgs {
             ldb_queues: size.ldb_queues,
@@ -269,7 +271,7 @@ impl Sim {
             dir_credits: size.dir_credits,
             hist_list_entries: 2048,
             atomic_inflights: 2048,
-            sn_slots: [size.ordered, 0],
+            sn_slots: [ordered, 0],
             ..DomainArgs::default()
         };
         let domain = pf
@@ -280,6 +282,7 @@ impl Sim {
             pf,
             domain,
             rings: 0,
+            numbers,
         }
     }
 
@@ -297,8 +300,8 @@ impl Sim {
     /// Makes a load-balanced queue: atomic and unordered, or atomic and ordered.
     pub fn ldb_queue(&mut self, ordered: bool) -> dlb::LdbQueue {
         let args = LdbQueueArgs {
-            sequence_numbers: if ordered { 512 } else { 0 },
-            qid_inflights: 512,
+            sequence_numbers: if ordered { self.numbers } else { 0 },
+            qid_inflights: if ordered { self.numbers } else { 512 },
             atomic_inflights: 512,
             lock_id_comp_level: 0,
             depth_threshold: 256,

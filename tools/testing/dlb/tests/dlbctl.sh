@@ -74,8 +74,8 @@ apply_changes_only_what_differs() {
 apply_refused() {
 	printf '[domains.u]\n\n[domains.u.ldb_ports.p]\ncq_depth = 48\n' > bad.toml
 	fails 3 'bad.toml:4: u/ldb_ports/p: cq_depth must be a power of two' dlbctl apply bad.toml || return 1
-	printf '[domains.u]\nnum_dir_credits = 5000\n' > large.toml
-	fails 5 'large.toml:2: dlb0 has .* num_dir_credits free, but 5000' dlbctl apply large.toml || return 1
+	printf '[domains.u]\nnum_hist_list_entries = 5000\n' > large.toml
+	fails 5 'large.toml:2: dlb0 has .* num_hist_list_entries free, but 5000' dlbctl apply large.toml || return 1
 	printf '[domains.u]\ndevice = "dlb7"\n' > gone.toml
 	fails 1 'enable. failed: .*all was left as before' dlbctl apply gone.toml || return 1
 	[ ! -e "$CONFIG"/u ]
