@@ -90,7 +90,8 @@ pub struct Counters {
     pub pf_doorbells: u64,
     pub resets: u64,
     pub vf_resets: u64,
-    pub log_suppressed: u64,
+    /// Configurations put in force that make no sense.
+    pub config_warnings: u64,
 }
 
 #[inline]
@@ -159,7 +160,7 @@ impl Counters {
         for (n, v) in single {
             let _ = write!(o, "\"{n}\":{v},");
         }
-        let _ = write!(o, "\"log_suppressed\":{}}}", self.log_suppressed);
+        let _ = write!(o, "\"config_warnings\":{}}}", self.config_warnings);
         o
     }
 

@@ -21,6 +21,7 @@ pub mod qe;
 pub mod regs;
 
 mod aqed;
+mod checks;
 mod chp;
 mod cm;
 mod dp;
@@ -427,8 +428,8 @@ impl Device {
         match info.unit {
             Unit::Sys => self.sys_write(reg, x, val, host),
             Unit::Chp => self.chp_write(reg, x, val, host),
-            Unit::Lsp => self.lsp_write(reg, x, val),
-            Unit::Atm if reg == Reg::ATM_QID2CQIDIX => self.table_write(reg, x, val),
+            Unit::Lsp => self.lsp_write(reg, x, val, host),
+            Unit::Atm if reg == Reg::ATM_QID2CQIDIX => self.table_write(reg, x, val, host),
             Unit::Aqed => self.aqed_write(reg, x, val),
             Unit::Ro => self.ro_write(reg, x, val),
             Unit::Cm => self.cm_write(reg, x, val),

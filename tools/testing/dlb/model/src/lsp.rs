@@ -793,20 +793,29 @@ impl Device {
         }
     }
 
-    pub(crate) fn lsp_write(&mut self, reg: Reg, x: usize, val: u32) {
+    pub(crate) fn lsp_write(&mut self, reg: Reg, x: usize, val: u32, host: &mut dyn Host) {
         let masked = val & reg.info().mask(self.version);
         match reg {
             LSP_CQ2PRIOV | LSP_CQ2QID0 | LSP_CQ2QID1 => {
+                if self.regs.get(reg, x) != masked {
+                    self.check_remap(x, host);
+                }
                 self.regs.set(reg, x, val);
                 self.remap(x);
             }
-            LSP_QID2CQIDIX | LSP_QID2CQIDIX2 | ATM_QID2CQIDIX => self.table_write(reg, x, val),
+            LSP_QID2CQIDIX | LSP_QID2CQIDIX2 | ATM_QID2CQIDIX => {
+                self.table_write(reg, x, val, host)
+            }
             LSP_CQ_LDB_DSBL
             | LSP_CQ_LDB_INFL_LIM
             | LSP_CQ_LDB_TKN_DEPTH_SEL
             | LSP_CQ_LDB_INFL_THRESH
             | LSP_CFG_CQ_LDB_WU_LIMIT => {
+                let disabled = self.regs.get(LSP_CQ_LDB_DSBL, x) != 0;
                 self.regs.set(reg, x, val);
+                if reg == LSP_CQ_LDB_DSBL && disabled && masked == 0 {
+                    self.check_ldb_cq(x, host);
+                }
                 self.cq_changed(x);
             }
             LSP_CFG_CTRL_GENERAL_0 => {
@@ -872,7 +881,12 @@ impl Device {
             | LSP_CQ_DIR_TOT_SCH_CNTH
             | LSP_QID_DIR_TOT_ENQ_CNTL
             | LSP_QID_DIR_TOT_ENQ_CNTH
-            | LSP_QID_DIR_MAX_DEPTH => self.dp_lsp_write(reg, x, val),
+            | LSP_QID_DIR_MAX_DEPTH => {
+                if reg == LSP_CQ_DIR_DSBL && masked == 0 && self.regs.get(reg, x) != 0 {
+                    self.check_dir_cq(x, host);
+                }
+                self.dp_lsp_write(reg, x, val);
+            }
             _ => {
                 match Self::perf_reg(reg).and_then(|(n, h)| Some((self.lsp.perf.get_mut(n)?, h))) {
                     Some((c, true)) => set_high(c, val),
@@ -884,7 +898,8 @@ impl Device {
     }
 
     /// One word of a QID2CQIDIX table: four CQs of one queue.
-    pub(crate) fn table_write(&mut self, reg: Reg, x: usize, val: u32) {
+    pub(crate) fn table_write(&mut self, reg: Reg, x: usize, val: u32, host: &mut dyn Host) {
+        self.check_table(reg, x, val, host);
         self.regs.set(reg, x, val);
         let first = (x & 15) * 4;
         for p in first..first + 4 {

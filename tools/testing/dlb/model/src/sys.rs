@@ -539,7 +539,11 @@ impl Device {
                 }
             }
             SYS_LDB_QID_CFG_V => {
+                let was_ordered = self.has_sns(x);
                 self.regs.set(reg, x, val);
+                if self.has_sns(x) && !was_ordered {
+                    self.check_ordered(x, host);
+                }
                 self.queue_changed(x);
             }
             _ => match self.occ(reg) {

@@ -410,3 +410,89 @@ fn scheduler_statistics() {
     assert_eq!(r.rd4((0xa400_0144, 0), 0), 0);
     assert_eq!(r.rd4((0xa400_003c, 0), 0), 8);
 }
+
+#[test]
+fn configurations_that_make_no_sense_are_counted() {
+    for v in BOTH {
+        let mut r = Rig::new(v);
+        r.simple(
+            Queue {
+                sn: Some((0, 1, 0)),
+                inflights: 64,
+                ..PLAIN
+            },
+            2,
+            8,
+            8,
+        );
+        r.dir_port(1, 0, 8);
+        assert_eq!(r.d.counters().config_warnings, 0);
+        let mut n = 0;
+        let mut expect = |r: &mut Rig, what: &str| {
+            n += 1;
+            assert_eq!(r.d.counters().config_warnings, n, "{what}: {:?}", r.w.log);
+            assert!(
+                r.w.log.last().is_some_and(|l| l.contains(what)),
+                "{what}: {:?}",
+                r.w.log
+            );
+        };
+        let enable = |r: &mut Rig| {
+            r.wr(reg::CQ_LDB_DSBL, 1, 1);
+            r.wr(reg::CQ_LDB_DSBL, 1, 0);
+        };
+        enable(&mut r);
+        r.rmw(reg::CQ2PRIOV, 1, 7, 3);
+        expect(&mut r, "links change");
+        r.wr(reg::QID2CQIDIX, 5, 1 << 8);
+        expect(&mut r, "links change");
+        r.wr(reg::CQ_LDB_INFL_LIM, 1, 9);
+        enable(&mut r);
+        expect(&mut r, "inflight limit");
+        r.wr(reg::CQ_LDB_INFL_LIM, 1, 8);
+        r.wr(reg::HL_BASE, 1, 16);
+        enable(&mut r);
+        expect(&mut r, "history list 16..15");
+        r.wr(reg::HL_BASE, 1, 7);
+        enable(&mut r);
+        expect(&mut r, "share history-list");
+        r.wr(reg::HL_BASE, 1, 8);
+        r.wr(reg::LDB_CHP_DEPTH_SEL, 1, 2);
+        enable(&mut r);
+        expect(&mut r, "depth");
+        r.wr(reg::LDB_CHP_DEPTH_SEL, 1, 1);
+        r.wr(reg::LDB_CQ_ADDR_L, 1, 0);
+        r.wr(reg::LDB_CQ_ADDR_U, 1, 0);
+        enable(&mut r);
+        expect(&mut r, "without an address");
+        r.wr(reg::CQ_DIR_DSBL, 1, 1);
+        r.wr(reg::DIR_CHP_DEPTH_SEL, 1, 2);
+        r.wr(reg::CQ_DIR_DSBL, 1, 0);
+        expect(&mut r, "depth");
+        r.ldb_queue(
+            2,
+            Queue {
+                sn: Some((1, 1, 1)),
+                ..PLAIN
+            },
+        );
+        expect(&mut r, "not that of its group");
+        r.ldb_queue(
+            3,
+            Queue {
+                sn: Some((0, 1, 0)),
+                ..PLAIN
+            },
+        );
+        expect(&mut r, "share sequence numbers");
+        r.wr(reg::RO_SN_MODE, 0, 2);
+        r.ldb_queue(
+            4,
+            Queue {
+                sn: Some((0, 4, 2)),
+                ..PLAIN
+            },
+        );
+        expect(&mut r, "no slot 4");
+    }
+}

@@ -453,6 +453,7 @@ impl Run {
     fn check(&mut self) {
         self.r.sane();
         assert_eq!(self.r.dropped(), 0);
+        assert_eq!(self.r.d.counters().config_warnings, 0, "{:?}", self.r.w.log);
         // Flows.
         let mut owner: HashMap<(u8, u16), usize> = HashMap::new();
         for (p, port) in self.ldb.iter().enumerate() {
