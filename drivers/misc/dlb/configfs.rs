@@ -166,7 +166,7 @@ struct Entry<K: Kind> {
 struct Inner {
     config: Config,
     phase: Phase,
-    error: Option<CString>,
+    error: Words,
     /// Who enabled it.
     owner: Option<Owner>,
     next_id: u64,
@@ -211,8 +211,10 @@ impl Inner {
         }
     }
 
-    fn refuse(&mut self, text: fmt::Arguments<'_>) {
-        self.error = CString::try_from_fmt(text).ok();
+    /// Refuses something, in words.
+    fn refuse(&mut self, err: Error, text: fmt::Arguments<'_>) -> Error {
+        self.error = Words::new(err, CString::try_from_fmt(text).ok());
+        err
     }
 
     /// Refuses what no device can have.
@@ -225,10 +227,10 @@ impl Inner {
         ];
         for (number, shelf) in numbers {
             if number > MAX_OBJECTS {
-                self.refuse(fmt!(
-                    "{shelf}: {number} asked, no device has more than {MAX_OBJECTS}"
+                return Err(self.refuse(
+                    ENOSPC,
+                    fmt!("{shelf}: {number} asked, no device has more than {MAX_OBJECTS}"),
                 ));
-                return Err(ENOSPC);
             }
         }
         Ok(())
@@ -290,7 +292,7 @@ impl Domain {
                             scheduling: true,
                         },
                         phase: Phase::Configuring,
-                        error: None,
+                        error: Words::None,
                         owner: None,
                         next_id: 0,
                         ldb_queues: KVec::new(),
@@ -330,15 +332,14 @@ impl Domain {
         match result {
             Ok((id, live)) => {
                 trace::enable(&self.name, id, &Ok(()), "");
-                inner.error = None;
+                inner.error = Words::None;
                 inner.owner = Some(Owner::current());
                 inner.phase = Phase::Enabled(live);
                 Ok(())
             }
             Err(refusal) => {
-                let reason = words(&refusal.text);
-                trace::enable(&self.name, -1, &Err(refusal.err), reason);
-                inner.error = refusal.text;
+                inner.error = Words::new(refusal.err, refusal.text);
+                trace::enable(&self.name, -1, &Err(refusal.err), inner.error.as_str());
                 inner.phase = Phase::Failed;
                 inner.pins.clear();
                 Err(refusal.err)
@@ -351,6 +352,7 @@ impl Domain {
         let subsystem = group.lock_subsystem()?;
         let mut inner = self.inner.lock();
         inner.configurable()?;
+        inner.error = Words::None;
         let result = (|| {
             inner.check_numbers()?;
             let objects = [
@@ -377,6 +379,9 @@ impl Domain {
                 Ok(desc)
             }
             Err(err) => {
+                if matches!(inner.error, Words::None) {
+                    inner.error = Words::new(err, None);
+                }
                 inner.phase = Phase::Failed;
                 Err(err)
             }
@@ -398,10 +403,10 @@ impl Domain {
         trace::disable(&self.name, "request", &result);
 
         let mut inner = self.inner.lock();
-        inner.phase = match result {
+        inner.phase = match &result {
             Ok(()) => Phase::Configuring,
-            Err(_) => {
-                inner.refuse(fmt!("the hardware did not let go of the domain"));
+            Err(err) => {
+                inner.refuse(*err, fmt!("the device did not let go of the domain"));
                 Phase::Failed
             }
         };
@@ -457,14 +462,38 @@ fn append<T>(list: &mut KVec<T>, value: T) -> Result {
     Ok(list.push_within_capacity(value)?)
 }
 
-/// The words of a refusal; none if there are none or they were not in UTF-8.
-fn words(text: &Option<CString>) -> &str {
-    let bytes = match text {
-        Some(text) => text.to_bytes_with_nul(),
-        None => &[],
-    };
-    let words = bytes.split_last().map_or(bytes, |(_, words)| words);
-    core::str::from_utf8(words).unwrap_or("")
+/// Why something was refused.
+enum Words {
+    /// It was not.
+    None,
+    /// For a reason that needs no details.
+    Fixed(&'static str),
+    /// For a reason with details.
+    Text(CString),
+}
+
+impl Words {
+    /// The reason `text`; if there is none, what the error says by itself.
+    fn new(err: Error, text: Option<CString>) -> Self {
+        match text {
+            Some(text) => Self::Text(text),
+            None if err == ENOMEM => Self::Fixed("out of memory"),
+            None if err == ENODEV => Self::Fixed("the device is gone"),
+            None if err == EBUSY => Self::Fixed("the device, or a directory, is just changing"),
+            None if err == EIO => Self::Fixed("the device does not work and has to be reset"),
+            None => Self::Fixed("refused"),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        let bytes = match self {
+            Self::None => return "",
+            Self::Fixed(text) => return text,
+            Self::Text(text) => text.to_bytes_with_nul(),
+        };
+        let words = bytes.split_last().map_or(bytes, |(_, words)| words);
+        core::str::from_utf8(words).unwrap_or("")
+    }
 }
 
 /// Writes a value and a line end.
@@ -550,7 +579,7 @@ impl Directory for Arc<Domain> {
         }),
         Attribute::ro(c"error", |domain, out| {
             let inner = domain.inner.lock();
-            line(out, words(&inner.error))
+            line(out, inner.error.as_str())
         }),
         Attribute::ro(c"owner", |domain, out| {
             let inner = domain.inner.lock();
@@ -994,12 +1023,14 @@ impl LdbPort {
             for link in links.iter() {
                 let mut queues = inner.ldb_queues.iter();
                 let Some(queue) = queues.position(|queue| queue.config.name == link.queue) else {
-                    inner.refuse(fmt!(
-                        "ldb_ports/{}: links: no queue {} in ldb_queues",
-                        config.name,
-                        link.queue
+                    return Err(inner.refuse(
+                        EINVAL,
+                        fmt!(
+                            "ldb_ports/{}: links: no queue {} in ldb_queues",
+                            config.name,
+                            link.queue
+                        ),
                     ));
-                    return Err(EINVAL);
                 };
                 targets.push_within_capacity((queue, link.priority))?;
             }
@@ -1008,7 +1039,7 @@ impl LdbPort {
             inner = port.domain.inner.lock();
             let number = u32::try_from(targets.len())?;
             let result = result.map_err(|refusal| {
-                inner.error = refusal.text;
+                inner.error = Words::new(refusal.err, refusal.text);
                 refusal.err
             });
             trace::links(&port.domain.name, &config.name, number, &result);
