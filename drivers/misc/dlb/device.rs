@@ -41,7 +41,12 @@ use crate::{
         }, //
     },
     hw,
-    irq::Wakers, //
+    irq::{
+        ConsumerQueues,
+        LostInterrupts,
+        Wakers,
+        LOST_POLL_MS, //
+    }, //
 };
 
 /// What a function of the device can do for a domain.
@@ -183,9 +188,17 @@ pub(crate) struct Device {
     pub(crate) building: Mutex<()>,
     #[pin]
     state: Mutex<State>,
-    /// Finishes links and unlinks. None once the device is gone.
+    /// None once the device is gone.
     #[pin]
-    worker: Mutex<Option<Pin<KBox<Delayed<LinkWorker>>>>>,
+    workers: Mutex<Option<Workers>>,
+}
+
+/// What is done for a device in the background.
+struct Workers {
+    /// Finishes links and unlinks.
+    links: Pin<KBox<Delayed<LinkWorker>>>,
+    /// Looks after those who sleep.
+    lost: Pin<KBox<Delayed<LostInterrupts>>>,
 }
 
 /// How often links and unlinks that are under way are looked at, in milliseconds.
@@ -266,32 +279,42 @@ impl Device {
                     },
                     "dlb::Device::state"
                 ),
-                worker <- new_mutex!(None, "dlb::Device::worker"),
+                workers <- new_mutex!(None, "dlb::Device::workers"),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Makes the worker; to be undone by [`Device::retire`].
-    pub(crate) fn employ(device: &Arc<Self>) -> Result {
-        let worker = LinkWorker {
+    /// Makes the workers; to be undone by [`Device::retire`].
+    pub(crate) fn employ(device: &Arc<Self>, cqs: Arc<ConsumerQueues>) -> Result {
+        let links = LinkWorker {
             device: device.clone(),
         };
-        let worker = KBox::pin_init(Delayed::new(worker), GFP_KERNEL)?;
-        *device.worker.lock() = Some(worker);
+        let workers = Workers {
+            links: KBox::pin_init(Delayed::new(links), GFP_KERNEL)?,
+            lost: KBox::pin_init(Delayed::new(LostInterrupts(cqs)), GFP_KERNEL)?,
+        };
+        *device.workers.lock() = Some(workers);
         Ok(())
     }
 
-    /// Ends the worker.
+    /// Ends the workers.
     pub(crate) fn retire(&self) {
-        let worker = self.worker.lock().take();
-        drop(worker);
+        let workers = self.workers.lock().take();
+        drop(workers);
     }
 
     /// Has links and unlinks that are under way finished.
     pub(crate) fn kick(&self) {
-        if let Some(worker) = &*self.worker.lock() {
-            worker.queue(0);
+        if let Some(workers) = &*self.workers.lock() {
+            workers.links.queue(0);
+        }
+    }
+
+    /// Somebody is about to sleep until a consumer queue interrupts.
+    pub(crate) fn watch(&self) {
+        if let Some(workers) = &*self.workers.lock() {
+            workers.lost.queue(LOST_POLL_MS);
         }
     }
 

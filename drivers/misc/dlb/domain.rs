@@ -624,6 +624,11 @@ impl Live {
     }
 
     /// The device that the domain lives on.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The name of the device that the domain lives on.
     pub(crate) fn device_name(&self) -> Name {
         self.device.name
     }

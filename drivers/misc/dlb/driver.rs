@@ -55,7 +55,7 @@ const PF_V25: u32 = 0x2714;
 /// What is kept per bound device. The fields are dropped in this order: no interrupt comes when the
 /// rest goes, and the device writes no memory any more when the last is gone.
 pub(crate) struct Bound {
-    _cq_irq: Pin<KBox<Registration<ConsumerQueues>>>,
+    _cq_irq: Pin<KBox<Registration<Arc<ConsumerQueues>>>>,
     _alarm_irq: Pin<KBox<Registration<Arc<Alarms>>>>,
     pub(crate) device: Arc<Device>,
     _enabled: Enabled,
@@ -114,22 +114,19 @@ impl Driver for DlbDriver {
             ),
             GFP_KERNEL,
         )?;
+        let cqs = ConsumerQueues::new(regs, version, wakers)?;
         let cq_irq = KBox::pin_init(
             Registration::new(
                 dev,
                 CQ_VECTOR,
                 CString::try_from_fmt(fmt!("{}-cq", device.name))?,
-                ConsumerQueues {
-                    regs,
-                    version: version,
-                    wakers,
-                },
+                cqs.clone(),
             ),
             GFP_KERNEL,
         )?;
 
         device.lock().restart(dev)?;
-        Device::employ(&device)?;
+        Device::employ(&device, cqs)?;
         Device::publish(&device).inspect_err(|_| device.retire())?;
         pm::start(dev, AUTOSUSPEND_MS);
         dev_info!(

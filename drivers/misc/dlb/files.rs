@@ -17,6 +17,11 @@ use kernel::{
     },
     static_lock_class,
     sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
         Arc,
         CondVar,
         Mutex, //
@@ -28,6 +33,7 @@ use kernel::{
 };
 
 use crate::{
+    device::Device,
     domain::Live,
     glue::{
         chrdev::{
@@ -77,6 +83,8 @@ pub(crate) struct Port {
     #[pin]
     changed: CondVar,
     queue: Arc<PollQueue>,
+    /// How many readers sleep.
+    readers: Atomic<i32>,
 }
 
 struct PortState {
@@ -116,6 +124,7 @@ impl Port {
                 ),
                 changed <- new_condvar!("dlb::Port::changed"),
                 queue,
+                readers: Atomic::new(0),
             }),
             GFP_KERNEL,
         )
@@ -131,6 +140,11 @@ impl Port {
         self.queue.wake_all();
     }
 
+    /// Whether anybody waits for an interrupt of the consumer queue.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.readers.load(Relaxed) != 0 || self.queue.has_waiters()
+    }
+
     /// Takes the port from its user. Pages that are mapped have to be removed after this.
     pub(crate) fn revoke(&self) {
         self.state.lock().revoked = true;
@@ -144,7 +158,7 @@ impl Port {
         drop(memory);
     }
 
-    fn read(&self, mut to: UserSliceWriter, nonblock: bool) -> Result<usize> {
+    fn read(&self, device: &Device, mut to: UserSliceWriter, nonblock: bool) -> Result<usize> {
         if to.len() < size_of::<u32>() {
             return Err(EINVAL);
         }
@@ -159,7 +173,11 @@ impl Port {
             if nonblock {
                 return Err(EAGAIN);
             }
-            if self.changed.wait_interruptible(&mut state) {
+            self.readers.fetch_add(1, Full);
+            device.watch();
+            let signal = self.changed.wait_interruptible(&mut state);
+            self.readers.fetch_sub(1, Full);
+            if signal {
                 return Err(ERESTARTSYS);
             }
         };
@@ -168,13 +186,14 @@ impl Port {
         Ok(size_of::<u32>())
     }
 
-    fn ready(&self) -> u32 {
+    fn ready(&self, device: &Device) -> u32 {
         let state = self.state.lock();
         if state.revoked {
             POLLERR | POLLHUP
         } else if state.interrupts != 0 {
             POLLIN | POLLRDNORM
         } else {
+            device.watch();
             0
         }
     }
@@ -440,7 +459,7 @@ impl Operations for Open {
 
     fn read(&self, to: UserSliceWriter, nonblock: bool) -> Result<usize> {
         match &self.endpoint {
-            Endpoint::Port(port) => port.read(to, nonblock),
+            Endpoint::Port(port) => port.read(self.live.device(), to, nonblock),
             Endpoint::Alerts(alerts) => alerts.read(to, nonblock),
         }
     }
@@ -454,7 +473,7 @@ impl Operations for Open {
 
     fn ready(&self) -> u32 {
         match &self.endpoint {
-            Endpoint::Port(port) => port.ready(),
+            Endpoint::Port(port) => port.ready(self.live.device()),
             Endpoint::Alerts(alerts) => alerts.ready(),
         }
     }

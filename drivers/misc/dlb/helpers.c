@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/pm_runtime.h>
 #include <linux/scatterlist.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
@@ -80,6 +81,11 @@ void dlb_pp_line(void __iomem *to, const void *line)
 			     : "memory");
 	}
 	kernel_fpu_end();
+}
+
+bool dlb_queue_active(struct wait_queue_head *queue)
+{
+	return waitqueue_active(queue);
 }
 
 void dlb_work_init(struct delayed_work *work, work_func_t func)

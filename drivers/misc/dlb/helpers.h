@@ -11,12 +11,15 @@
 
 struct device;
 struct vm_area_struct;
+struct wait_queue_head;
 
 bool dlb_vma_shared(const struct vm_area_struct *vma);
 void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable);
 int dlb_coherent_pfns(struct device *dev, void *cpu, dma_addr_t dma, size_t size,
 		      unsigned long *pfns, size_t num);
 void dlb_pp_line(void __iomem *to, const void *line);
+
+bool dlb_queue_active(struct wait_queue_head *queue);
 
 void dlb_work_init(struct delayed_work *work, work_func_t func);
 void dlb_work_queue(struct delayed_work *work, unsigned long delay);

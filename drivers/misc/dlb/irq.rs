@@ -10,7 +10,8 @@ use kernel::{
         Arc,
         Mutex,
         SpinLock, //
-    }, //
+    },
+    time::Msecs, //
 };
 
 use crate::{
@@ -29,7 +30,8 @@ use crate::{
     glue::{
         irq::Handler,
         time::now_ms,
-        trace, //
+        trace,
+        work::Run, //
     },
     hw,
     pf::Regs, //
@@ -103,6 +105,14 @@ impl Wakers {
         }
     }
 
+    /// Whether anybody waits for an interrupt.
+    fn anyone_waits(&self) -> bool {
+        let ports = self.ports.lock();
+        Iterator::chain(ports.ldb.iter(), ports.dir.iter())
+            .flatten()
+            .any(|port| port.has_waiters())
+    }
+
     fn wake(&self, port: hw::Port) {
         let port = self
             .ports
@@ -115,19 +125,43 @@ impl Wakers {
     }
 }
 
-/// Handles the one vector that all consumer queues share.
+/// The one vector that all consumer queues share.
+#[pin_data]
 pub(crate) struct ConsumerQueues {
-    pub(crate) regs: Arc<Regs>,
-    pub(crate) version: hw::Version,
-    pub(crate) wakers: Arc<Wakers>,
+    regs: Arc<Regs>,
+    version: hw::Version,
+    wakers: Arc<Wakers>,
+    /// The acknowledgement takes several steps.
+    #[pin]
+    serving: Mutex<()>,
 }
 
-impl Handler for ConsumerQueues {
-    fn handle(&self) {
+impl ConsumerQueues {
+    /// Serves the consumer queues of a device.
+    pub(crate) fn new(
+        regs: Arc<Regs>,
+        version: hw::Version,
+        wakers: Arc<Wakers>,
+    ) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                regs,
+                version,
+                wakers,
+                serving <- new_mutex!((), "dlb::ConsumerQueues::serving"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Wakes the users of all consumer queues that have raised their interrupts.
+    fn serve(&self) {
+        let serving = self.serving.lock();
         // Nothing can be done about a device that is gone, and its users are told by others.
         let Ok(events) = hw::irq::take_cq_events(&*self.regs, self.version) else {
             return;
         };
+        drop(serving);
         let (mut ldb, mut dir) = (events.ldb, events.dir);
         while ldb != 0 {
             // CAST: At most 63.
@@ -139,6 +173,30 @@ impl Handler for ConsumerQueues {
             self.wakers.wake(hw::Port::Dir(dir.trailing_zeros() as u8));
             dir &= dir.wrapping_sub(1);
         }
+    }
+}
+
+impl Handler for Arc<ConsumerQueues> {
+    fn handle(&self) {
+        self.serve();
+    }
+}
+
+/// How often somebody who sleeps is looked after, in milliseconds.
+pub(crate) const LOST_POLL_MS: Msecs = 200;
+
+/// Finds interrupts that got lost on their way, which happens: the device believes that it has sent
+/// its message and sends no other, for any consumer queue, before that is acknowledged. Works only
+/// while somebody waits.
+pub(crate) struct LostInterrupts(pub(crate) Arc<ConsumerQueues>);
+
+impl Run for LostInterrupts {
+    fn run(&self) -> Option<Msecs> {
+        if !self.0.wakers.anyone_waits() {
+            return None;
+        }
+        self.0.serve();
+        Some(LOST_POLL_MS)
     }
 }
 

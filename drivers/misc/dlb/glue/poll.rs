@@ -15,6 +15,13 @@ use kernel::{
     types::Opaque, //
 };
 
+extern "C" {
+    /// `waitqueue_active`, see `helpers.c`.
+    #[allow(improper_ctypes)]
+    // A pointer to a C structure, of which C alone looks at the contents.
+    fn dlb_queue_active(queue: *mut bindings::wait_queue_head) -> bool;
+}
+
 /// The wait queue of something that can be polled.
 #[pin_data]
 pub(crate) struct PollQueue {
@@ -50,6 +57,12 @@ impl PollQueue {
                 core::ptr::null_mut(),
             )
         };
+    }
+
+    /// Whether anyone is in the queue. Without a lock: who comes or goes meanwhile may be missed.
+    pub(crate) fn has_waiters(&self) -> bool {
+        // SAFETY: The queue is initialised, and the function reads a pointer.
+        unsafe { dlb_queue_active(self.head.get()) }
     }
 
     /// Adds the poller behind `table`, if there is one, to the queue.
