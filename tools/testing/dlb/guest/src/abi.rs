@@ -15,8 +15,9 @@ fn documents() -> PathBuf {
     std::env::var_os("DLB_ABI").map_or_else(|| "/abi".into(), PathBuf::from)
 }
 
-/// What the description of a file says that only this version has.
-const ONLY_V25: &str = "Only on DLB 2.5.";
+/// What the description of a file says that only one version has.
+const ONLY_V20: &str = "Only on DLB 2.0";
+const ONLY_V25: &str = "Only on DLB 2.5";
 
 /// The paths on the `What:` lines of an ABI document, in the order they stand there; with each,
 /// whether it is there on this version of the device.
@@ -25,7 +26,7 @@ fn documented(name: &str, v25: bool) -> Result<Vec<(String, bool)>, String> {
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let mut all = Vec::new();
     for stanza in text.split("\n\nWhat:") {
-        let there = v25 || !stanza.contains(ONLY_V25);
+        let there = !stanza.contains(if v25 { ONLY_V20 } else { ONLY_V25 });
         for line in format!("What:{}", stanza.trim_start_matches("What:")).lines() {
             if let Some(what) = line.strip_prefix("What:") {
                 all.push((what.trim().to_owned(), there));
@@ -91,7 +92,9 @@ fn compare(document: &str, there: &BTreeSet<String>) -> Outcome {
         if *should && !is {
             wrong.push(format!("documented, but not there: {what}"));
         } else if is && !should {
-            wrong.push(format!("documented as DLB 2.5's, but there: {what}"));
+            wrong.push(format!(
+                "documented as the other version's, but there: {what}"
+            ));
         }
     }
     let distinct: BTreeSet<_> = known.iter().map(|(what, _)| what).collect();

@@ -92,6 +92,7 @@ const DOMAIN_REPORTS: &[Report] = &[
     report("state", "configuring"),
     report("error", ""),
     report("id", "-1"),
+    report("owner", "none"),
 ];
 
 const LDB_QUEUE: &[Setting] = &[
@@ -142,7 +143,13 @@ const LDB_QUEUE: &[Setting] = &[
     ),
 ];
 
-const LDB_QUEUE_REPORTS: &[Report] = &[report("id", "-1"), report("depth", "0")];
+const LDB_QUEUE_REPORTS: &[Report] = &[
+    report("id", "-1"),
+    report("depth", "0"),
+    report("inflights", "0"),
+    report("atomic_active", "0"),
+    report("enqueued", "0"),
+];
 
 const DIR_QUEUE: &[Setting] = &[
     number(
@@ -159,7 +166,11 @@ const DIR_QUEUE: &[Setting] = &[
     },
 ];
 
-const DIR_QUEUE_REPORTS: &[Report] = &[report("id", "-1"), report("depth", "0")];
+const DIR_QUEUE_REPORTS: &[Report] = &[
+    report("id", "-1"),
+    report("depth", "0"),
+    report("enqueued", "0"),
+];
 
 const LDB_PORT: &[Setting] = &[
     CQ_DEPTH,
@@ -201,6 +212,9 @@ const LDB_PORT_REPORTS: &[Report] = &[
     report("pending_unlinks", "0"),
     report("id", "-1"),
     report("dev", "none"),
+    report("cq_occupancy", "0"),
+    report("inflights", "0"),
+    report("scheduled", "0"),
 ];
 
 const DIR_PORT: &[Setting] = &[
@@ -216,7 +230,12 @@ const DIR_PORT: &[Setting] = &[
     switch("enabled", "1"),
 ];
 
-const DIR_PORT_REPORTS: &[Report] = &[report("id", "-1"), report("dev", "none")];
+const DIR_PORT_REPORTS: &[Report] = &[
+    report("id", "-1"),
+    report("dev", "none"),
+    report("cq_occupancy", "0"),
+    report("scheduled", "0"),
+];
 
 const CQ_DEPTH: Setting = number(
     "cq_depth",
@@ -617,11 +636,15 @@ pub fn run(t: &mut Suite) {
     });
     t.case("files that only report", || {
         let d = Domain::make("d")?;
-        read_only(&d.obj, &["state", "error", "id"])?;
-        read_only(&d.add("ldb_queues", "q")?, &["id", "depth"])?;
-        read_only(&d.add("dir_queues", "q")?, &["id", "depth"])?;
-        read_only(&d.add("ldb_ports", "p")?, &["id", "dev", "pending_unlinks"])?;
-        read_only(&d.add("dir_ports", "r")?, &["id", "dev"])
+        let names = |reports: &[Report], live: &str| -> Vec<_> {
+            let all = reports.iter().map(|r| r.name);
+            all.filter(|name| *name != live).collect()
+        };
+        read_only(&d.obj, &names(DOMAIN_REPORTS, "enable"))?;
+        read_only(&d.add("ldb_queues", "q")?, &names(LDB_QUEUE_REPORTS, ""))?;
+        read_only(&d.add("dir_queues", "q")?, &names(DIR_QUEUE_REPORTS, ""))?;
+        read_only(&d.add("ldb_ports", "p")?, &names(LDB_PORT_REPORTS, "links"))?;
+        read_only(&d.add("dir_ports", "r")?, &names(DIR_PORT_REPORTS, ""))
     });
     t.case("links", links);
     t.case("enable refuses words", bad_enable);

@@ -14,13 +14,23 @@ pub type Outcome = Result<(), String>;
 pub struct Suite {
     run: u32,
     failed: u32,
+    prefix: String,
 }
 
 impl Suite {
     /// Begins a document.
     pub fn begin() -> Self {
         println!("KTAP version 1");
-        Self { run: 0, failed: 0 }
+        Self {
+            run: 0,
+            failed: 0,
+            prefix: String::new(),
+        }
+    }
+
+    /// What the names of the cases that follow begin with.
+    pub fn prefix(&mut self, name: &str) {
+        self.prefix = format!("{name}: ");
     }
 
     /// Runs one case and reports it.
@@ -30,13 +40,13 @@ impl Suite {
         self.run += 1;
         let millis = since.elapsed().as_millis();
         match outcome {
-            Ok(()) => println!("ok {} {name} # {millis} ms", self.run),
+            Ok(()) => println!("ok {} {}{name} # {millis} ms", self.run, self.prefix),
             Err(why) => {
                 self.failed += 1;
                 for line in why.lines() {
                     println!("# {line}");
                 }
-                println!("not ok {} {name} # {millis} ms", self.run);
+                println!("not ok {} {}{name} # {millis} ms", self.run, self.prefix);
             }
         }
     }

@@ -182,6 +182,61 @@ fn credits() -> Outcome {
     Ok(())
 }
 
+/// What the counters of queues and ports say is what happened.
+fn counters() -> Outcome {
+    let d = small("counted")?;
+    d.enable().map_err(|e| why(&d, e))?;
+    let mut worker = Port::open(&d.node("worker"), 64)?;
+    let mut sink = Port::open(&d.node("sink"), 64)?;
+    let source = Port::open(&d.node("source"), 64)?;
+    let (ldbq, dirq) = (d.on("ldb_queues", "ldbq"), d.on("dir_queues", "dirq"));
+    send(&source, id(&ldbq)?, Sched::Unordered, 0..7);
+    send(&source, id(&ldbq)?, Sched::Atomic, 7..10);
+    send(&source, id(&dirq)?, Sched::Directed, 0..5);
+    ensure_eq!(take_all(&mut worker).len(), 10, "events at the worker");
+    ensure_eq!(take_all(&mut sink).len(), 5, "events at the sink");
+    let (wp, sp) = (d.on("ldb_ports", "worker"), d.on("dir_ports", "sink"));
+    let says = |obj: &Object, name: &str, want: u32| -> Outcome {
+        ensure_eq!(
+            obj.get(name)?,
+            want.to_string(),
+            "{} of {}",
+            name,
+            obj.0.display()
+        );
+        Ok(())
+    };
+    says(&ldbq, "enqueued", 10)?;
+    says(&ldbq, "inflights", 10)?;
+    says(&dirq, "enqueued", 5)?;
+    says(&wp, "scheduled", 10)?;
+    says(&wp, "cq_occupancy", 10)?;
+    says(&wp, "inflights", 10)?;
+    says(&sp, "scheduled", 5)?;
+    says(&sp, "cq_occupancy", 5)?;
+    worker.push(Hcw::tokens(10));
+    sink.push(Hcw::tokens(4));
+    for _ in 0..4 {
+        worker.push(Hcw::bare(cmd::REL));
+    }
+    says(&wp, "cq_occupancy", 0)?;
+    says(&wp, "inflights", 6)?;
+    says(&ldbq, "inflights", 6)?;
+    says(&sp, "cq_occupancy", 1)?;
+    let owner = d.get("owner")?;
+    ensure_eq!(owner, format!("0:{}", std::process::id()), "owner");
+    d.disable()?;
+    for (obj, name) in [
+        (&wp, "scheduled"),
+        (&ldbq, "enqueued"),
+        (&sp, "cq_occupancy"),
+    ] {
+        says(obj, name, 0)?;
+    }
+    ensure_eq!(d.get("owner")?, "none", "owner after disable");
+    Ok(())
+}
+
 /// A queue without storage for atomic events, and one without sequence numbers, drop such events.
 fn types_a_queue_takes() -> Outcome {
     let d = Domain::make("types")?;
@@ -557,6 +612,7 @@ pub fn run(t: &mut Suite) {
     t.case("history list", history_list);
     t.case("in-flight limit of a queue", queue_inflights);
     t.case("credits", credits);
+    t.case("counters", counters);
     t.case("types a queue takes", types_a_queue_takes);
     t.case("stop and go", stop_and_go);
     t.case("links under traffic", links_under_traffic);

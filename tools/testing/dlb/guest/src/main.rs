@@ -2,7 +2,7 @@
 
 //! Tests of the dlb driver that run inside the guest.
 //!
-//! `dlb-guest SUITE` runs one suite as root on a machine with the module loaded and at least one
+//! `dlb-guest SUITE...` runs suites as root on a machine with the module loaded and at least one
 //! device bound, and reports in KTAP. The scripts in `tools/testing/dlb/tests` call it; each
 //! says in its header which kind of machine it wants.
 
@@ -53,17 +53,25 @@ const SUITES: [Named; 16] = [
 ];
 
 fn main() -> ExitCode {
-    let asked: Vec<_> = std::env::args().skip(1).collect();
-    let [name] = asked.as_slice() else {
+    let mut chosen = Vec::new();
+    for name in std::env::args().skip(1) {
+        let Some(suite) = SUITES.iter().find(|s| s.0 == name) else {
+            eprintln!("dlb-guest: no suite called {name}");
+            return ExitCode::from(2);
+        };
+        chosen.push(suite);
+    }
+    if chosen.is_empty() {
         let all: Vec<_> = SUITES.iter().map(|s| s.0).collect();
-        eprintln!("usage: dlb-guest {}", all.join("|"));
+        eprintln!("usage: dlb-guest SUITE...\nsuites: {}", all.join(" "));
         return ExitCode::from(2);
-    };
-    let Some((_, run)) = SUITES.iter().find(|s| s.0 == name) else {
-        eprintln!("dlb-guest: no suite called {name}");
-        return ExitCode::from(2);
-    };
+    }
     let mut suite = ktap::Suite::begin();
-    run(&mut suite);
+    for (name, run) in &chosen {
+        if chosen.len() > 1 {
+            suite.prefix(name);
+        }
+        run(&mut suite);
+    }
     ExitCode::from(suite.end())
 }
