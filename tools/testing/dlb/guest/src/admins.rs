@@ -78,6 +78,15 @@ fn set(path: &Path, value: &str) {
     let _ = tree::put(path, format!("{value}\n").as_bytes());
 }
 
+/// Writes a random value to a random file of a directory, which may be going meanwhile.
+fn scribble(dice: &mut Dice, at: &Path) {
+    let names = tree::names(at).unwrap_or_default();
+    let which = dice.below(1 + names.len() as u64) as usize;
+    if let Some(name) = names.get(which) {
+        set(&at.join(name), VALUES[dice.below(20) as usize]);
+    }
+}
+
 /// Opens a port and uses it until it is told to stop by a signal of any kind.
 fn user(node: PathBuf, seed: u64) -> Result<Child, crate::errno::Errno> {
     Child::run(move || {
@@ -120,17 +129,11 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
             10 => drop(fs::remove_dir(domain(&mut dice))),
             11..=15 => {
                 let object = object(&mut dice);
-                if let Ok(names) = tree::names(&object) {
-                    let name = &names[dice.below(names.len() as u64) as usize];
-                    set(&object.join(name), VALUES[dice.below(20) as usize]);
-                }
+                scribble(&mut dice, &object);
             }
             16..=17 => {
-                let object = domain(&mut dice);
-                if let Ok(names) = tree::names(&object) {
-                    let name = &names[dice.below(names.len() as u64) as usize];
-                    set(&object.join(name), VALUES[dice.below(20) as usize]);
-                }
+                let domain = domain(&mut dice);
+                scribble(&mut dice, &domain);
             }
             18..=19 => {
                 let port = domain(&mut dice).join(format!("ldb_ports/p{}", dice.below(3)));
