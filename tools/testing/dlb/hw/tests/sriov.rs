@@ -469,7 +469,7 @@ fn interrupts_of_a_vf_come_as_its_own_messages() {
         assert_eq!(dev.read_message(&bar), Ok(PfMessage::InUse));
         dev.answer_in_use(&bar, true);
         dev.acknowledge(&bar);
-        // A VF that never answers is not waited for for long.
+        // A VF that never answers is given up soon.
         sim.slept_us.set(0);
         let error = service::notify_vf(sim, version, 1).unwrap_err();
         assert_eq!(error, Error::Timeout(error::Wait::VfAck));
