@@ -837,6 +837,7 @@ fn a_flood_is_cut_off_without_touching_the_neighbours() {
 
 /// Random messages: every command with every kind of field, in every state. The PF stays well, a
 /// neighbour's traffic is complete, and all resources are back when the VFs are gone.
+/// `DLB_MESSAGES=n` sends more of them than `cargo test` does by itself.
 #[test]
 fn random_messages_harm_nobody() {
     for version in VERSIONS {
@@ -846,7 +847,7 @@ fn random_messages_harm_nobody() {
         let sim = &machine.sim;
         let mut random = Random::new(42);
         let mut served = 0;
-        let messages = 20_000;
+        let messages = std::env::var("DLB_MESSAGES").map_or(20_000, |n| n.parse().unwrap());
         for n in 0..messages {
             let vf = random.below(3) as u8;
             let command = match random.below(20) {
