@@ -187,8 +187,6 @@ impl NewMapping<'_> {
 /// What became of a page fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultResult {
-    /// The page is there.
-    Done,
     /// There is none: the process gets SIGBUS.
     Bus,
     /// What inserting the page said.
@@ -198,7 +196,6 @@ pub(crate) enum FaultResult {
 impl FaultResult {
     pub(super) fn into_raw(self) -> bindings::vm_fault_t {
         match self {
-            FaultResult::Done => bindings::vm_fault_reason_VM_FAULT_NOPAGE,
             FaultResult::Bus => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
             FaultResult::Raw(raw) => raw,
         }
