@@ -1234,7 +1234,6 @@ impl Kind for DirPort {
             name: self.name,
             cq_depth: self.cq_depth,
             cq_depth_threshold: self.cq_depth_threshold,
-            producer: self.producer,
             queue: self.queue,
             enabled: self.enabled,
         })

@@ -628,16 +628,6 @@ impl Live {
         &self.device
     }
 
-    /// The name of the device that the domain lives on.
-    pub(crate) fn device_name(&self) -> Name {
-        self.device.name
-    }
-
-    /// The name of the domain.
-    pub(crate) fn name(&self) -> Name {
-        self.name
-    }
-
     /// The number of the domain, as the function counts.
     pub(crate) fn id(&self) -> u32 {
         self.id

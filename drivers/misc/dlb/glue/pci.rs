@@ -534,12 +534,6 @@ pub(crate) fn clear_master(dev: &pci::Device<device::Core<'_>>) {
     unsafe { bindings::pci_clear_master(raw(dev)) };
 }
 
-/// Whether the device still answers.
-pub(crate) fn is_present<Ctx: device::DeviceContext>(dev: &pci::Device<Ctx>) -> bool {
-    // SAFETY: The device is valid.
-    unsafe { bindings::pci_device_is_present(raw(dev)) }
-}
-
 /// Offset of the PASID control register in its capability.
 const PASID_CTRL: i32 = 6;
 /// The enable bit in it.

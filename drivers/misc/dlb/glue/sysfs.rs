@@ -146,10 +146,7 @@ impl<D: Send + Sync + 'static> Raw<D> {
     unsafe fn data<'a>(dev: *mut bindings::device) -> &'a D {
         // SAFETY: By the safety requirements the device is valid and bound; its data is there as
         // long as its files are.
-        unsafe {
-            let dev = &*dev.cast::<device::Device<device::CoreInternal<'_>>>();
-            dev.drvdata_borrow::<D>().get_ref()
-        }
+        unsafe { super::pci::data(dev) }
     }
 
     /// # Safety
