@@ -119,7 +119,7 @@ fn user(node: PathBuf, seed: u64) -> Result<Child, crate::errno::Errno> {
 fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
     let mut dice = Dice::new(who + 100);
     let mut users: Vec<Child> = Vec::new();
-    let mut acts = 0u64;
+    let (mut acts, mut built) = (0u64, 0u32);
     while Instant::now() < until {
         acts += 1;
         match dice.below(if rough { 34 } else { 32 }) {
@@ -139,7 +139,10 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
                 let port = domain(&mut dice).join(format!("ldb_ports/p{}", dice.below(3)));
                 set(&port.join("links"), LINKS[dice.below(8) as usize]);
             }
-            20..=23 => set(&domain(&mut dice).join("enable"), "1"),
+            20..=23 => {
+                let enable = domain(&mut dice).join("enable");
+                built += u32::from(tree::put(&enable, b"1\n").is_ok());
+            }
             24 => set(&domain(&mut dice).join("enable"), "0"),
             25 => set(
                 &domain(&mut dice).join("scheduling"),
@@ -187,7 +190,7 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
         }
     }
     drop(users);
-    println!("# administrator {who}: {acts} acts");
+    println!("# administrator {who}: {acts} acts, {built} domains enabled");
     0
 }
 
