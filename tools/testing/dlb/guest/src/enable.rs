@@ -582,6 +582,40 @@ fn contradictions() -> Outcome {
     Ok(())
 }
 
+/// What is found out only when some of the domain has been built: that is taken down again.
+fn half_way() -> Outcome {
+    let cases = [
+        ("num_hist_list_entries", 100, "ports"),
+        ("num_atomic_inflights", 100, "queues"),
+    ];
+    let dev = Device::first()?;
+    for (name, count, what) in cases {
+        let d = Domain::make("half")?;
+        for i in 0..3 {
+            d.add("ldb_queues", &format!("q{i}"))?;
+            d.add("ldb_ports", &format!("p{i}"))?.set("links", "q0:0")?;
+            d.add("dir_ports", &format!("s{i}"))?;
+        }
+        d.set(name, count)?;
+        let before = dev.counts("avail_resources")?;
+        let have = d.enable();
+        ensure!(
+            have == Err(errno::EINVAL) || have == Err(errno::ENOSPC),
+            "{count} {name} for three {what}: {have:?}"
+        );
+        let text = d.get("error")?;
+        ensure!(text.contains("_"), "error should name the object: {text:?}");
+        println!("# {name}: {have:?}: {text}");
+        ensure_eq!(d.get("state")?, "failed", "state");
+        ensure_eq!(dev.counts("avail_resources")?, before, "avail_resources");
+        ensure!(!d.dir().exists(), "device files are left");
+        d.set(name, "auto")?;
+        d.enable()
+            .map_err(|e| format!("after mending {name}: {}", why(&d, e)))?;
+    }
+    dev.soon_all_free(SOON)
+}
+
 fn other_device() -> Outcome {
     let d = small("far")?;
     d.set("device", "dlb9")?;
@@ -730,6 +764,7 @@ pub fn run(t: &mut Suite) {
     t.case("history list in pieces", scattered_history_list);
     t.case("sequence numbers", sequence_numbers);
     t.case("contradictions", contradictions);
+    t.case("half-way", half_way);
     t.case("a device that is not there", other_device);
     t.case("what only DLB 2.5 has", wrong_version);
     t.case("every depth", all_depths);

@@ -196,6 +196,8 @@ fn never_anothers() -> Outcome {
         let Ok(port) = Port::open(&node, 64) else {
             return 1;
         };
+        // The page is there from now on, and has to be taken away.
+        port.push(Hcw::default());
         (Pipe { from: -1, to }).send(1);
         (Pipe { from, to: -1 }).receive(Duration::from_secs(60));
         // Directed to queue 0 and 1: one of them is the next owner's.
