@@ -322,3 +322,83 @@ fn no_wake_up_is_lost() {
     });
     sim.check_quiet();
 }
+
+/// As the sample `dlb-packets`: a source that takes all credits, workers that release some of the
+/// ordered events, and a receiver that sleeps.
+fn packets(version: Version) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    const PACKETS: u64 = 10_000;
+    let size = Size {
+        ldb_queues: 1,
+        ldb_ports: 3,
+        dir_ports: 2,
+        ldb_credits: 320,
+        dir_credits: 192,
+        ordered: (1, 64),
+    };
+    let mut sim = Sim::new(version, 1, &size);
+    let rx = sim.ldb_queue(true);
+    let workers: Vec<_> = (0..3).map(|_| sim.ldb_port(64, &[(rx, 0)])).collect();
+    let (wire, tx) = sim.dir_port(64);
+    let (nic, _) = sim.dir_port(64);
+    sim.start();
+    let credits = &Credits::new(sim.credits(&size));
+    let done = &AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let port = DirPort::with_transport(nic, &Options::new(64), credits).unwrap();
+            for packet in 0..PACKETS {
+                while port.send(Event::ordered(rx, packet)).is_err() {
+                    std::thread::sleep(Duration::from_micros(50));
+                }
+            }
+        });
+        for transport in workers {
+            scope.spawn(move || {
+                let port = LdbPort::with_transport(transport, &Options::new(64), credits).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    port.wait(Some(Duration::from_millis(50))).unwrap();
+                    while let Some(mut event) = port.receive() {
+                        if event.data() % 100 == 0 {
+                            event.release();
+                            continue;
+                        }
+                        let next = Event::directed(tx, event.data());
+                        while let Err(full) = event.forward(next) {
+                            (event, _) = full.0;
+                            std::thread::yield_now();
+                        }
+                    }
+                }
+            });
+        }
+        scope.spawn(move || {
+            let port = DirPort::with_transport(wire, &Options::new(64), credits).unwrap();
+            let mut due = (0..PACKETS).filter(|packet| packet % 100 != 0).peekable();
+            while due.peek().is_some() {
+                let awake = port.wait(Some(Duration::from_secs(10))).unwrap();
+                if !awake {
+                    done.store(true, Ordering::Relaxed);
+                }
+                assert!(awake, "packet {:?} is missing", due.peek());
+                while let Some(entry) = port.receive() {
+                    assert_eq!(due.next(), Some(entry.data()));
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+    sim.check_quiet();
+}
+
+#[test]
+fn packets_leave_in_order() {
+    packets(Version::V2);
+}
+
+#[test]
+fn packets_leave_in_order_on_2_5() {
+    packets(Version::V25);
+}
