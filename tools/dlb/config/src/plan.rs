@@ -569,18 +569,14 @@ pub fn needs(domain: &Domain, device: &Device) -> BTreeMap<&'static str, u32> {
             })),
         ),
     ]);
+    let ldb_credits = number("num_ldb_credits").unwrap_or(ldb_credits);
+    let dir_credits = number("num_dir_credits").unwrap_or(dir_credits);
     if device.is_2_5 {
-        let credits = number("num_credits").unwrap_or(ldb_credits + dir_credits);
-        needs.insert("num_ldb_credits", credits);
+        let sum = ldb_credits.saturating_add(dir_credits);
+        needs.insert("num_ldb_credits", number("num_credits").unwrap_or(sum));
     } else {
-        needs.insert(
-            "num_ldb_credits",
-            number("num_ldb_credits").unwrap_or(ldb_credits),
-        );
-        needs.insert(
-            "num_dir_credits",
-            number("num_dir_credits").unwrap_or(dir_credits),
-        );
+        needs.insert("num_ldb_credits", ldb_credits);
+        needs.insert("num_dir_credits", dir_credits);
     }
     for (class, name) in [
         "num_cos0_ldb_ports",

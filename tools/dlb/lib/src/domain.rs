@@ -240,13 +240,12 @@ impl Domain {
                 _ => number(path),
             }
         };
+        let ldb = count(&split, ldb)?;
+        let dir = count(&self.dir.join("num_dir_credits"), dir)?;
         if self.is_combined()? {
-            Ok(Counts::Combined(count(&combined, ldb + dir)?))
+            Ok(Counts::Combined(count(&combined, ldb.saturating_add(dir))?))
         } else {
-            Ok(Counts::Split {
-                ldb: count(&split, ldb)?,
-                dir: count(&self.dir.join("num_dir_credits"), dir)?,
-            })
+            Ok(Counts::Split { ldb, dir })
         }
     }
 
