@@ -472,10 +472,8 @@ impl fmt::Display for Failure {
 /// What an error means here, and what to do about it.
 fn explain(step: &Step, error: &io::Error) -> String {
     let remedy = match error.kind() {
-        io::ErrorKind::PermissionDenied
-            if step.path.to_string_lossy().contains("sns_per_queue") =>
-        {
-            "you need the permission to write it (root has), and no domain may use the group"
+        io::ErrorKind::ResourceBusy if step.path.to_string_lossy().contains("sns_per_queue") => {
+            "a domain has sequence numbers of the group: disable it first"
         }
         io::ErrorKind::PermissionDenied => "you need the permission to write it (root has)",
         io::ErrorKind::ResourceBusy => match step.action {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::credit::{Counts, Credits};
 use crate::error::Error;
-use crate::port::{DirPort, LdbPort, Options};
+use crate::port::{DirPort, Layout, LdbPort, Options};
 use crate::qe::{DirQueue, LdbQueue};
 
 /// Where configfs shows domains.
@@ -160,6 +160,7 @@ impl Domain {
         let dir = self.dir.join(shelf).join(name);
         let path = self.node(name, &dir.join("dev"))?;
         let options = Options::new(number(&dir.join("cq_depth"))?);
+        let options = options.layout(self.layout(&dir)?);
         Ok(Found {
             path,
             options,
@@ -249,17 +250,36 @@ impl Domain {
         }
     }
 
-    /// Whether the device has one kind of credit, as a DLB 2.5 has. The device files of the ports
-    /// lead to the PCI function, whose device ID tells.
+    /// Whether the device has one kind of credit, as a DLB 2.5 has.
     fn is_combined(&self) -> Result<bool, Error> {
         let mut ports = self.children("ldb_ports")?;
         ports.append(&mut self.children("dir_ports")?);
         let Some(port) = ports.first() else {
             return Ok(false);
         };
-        let dev = read(&port.join("dev"))?;
-        let id = read(&self.sys.join("dev/char").join(dev).join("device/device"))?;
+        let id = read(&self.function(port)?.join("device"))?;
         Ok(matches!(id.as_str(), "0x2714" | "0x2715"))
+    }
+
+    /// How the device lays out its consumer queues.
+    fn layout(&self, port: &Path) -> Result<Layout, Error> {
+        let path = self.function(port)?.join("tuning/cq_layout");
+        match fs::read_to_string(&path).as_deref().map(str::trim_end) {
+            Ok("packed") => Ok(Layout::Packed),
+            Ok("sparse") => Ok(Layout::Sparse),
+            Ok(value) => Err(Error::Attribute {
+                path,
+                value: value.to_string(),
+            }),
+            // A driver that cannot tell leaves it as it is usual.
+            Err(_) => Ok(Layout::Sparse),
+        }
+    }
+
+    /// The directory of the PCI function, to which the device file of a port leads.
+    fn function(&self, port: &Path) -> Result<PathBuf, Error> {
+        let dev = read(&port.join("dev"))?;
+        Ok(self.sys.join("dev/char").join(dev).join("device"))
     }
 
     fn children(&self, shelf: &str) -> Result<Vec<PathBuf>, Error> {
@@ -284,4 +304,118 @@ fn number<N: FromStr>(path: &Path) -> Result<N, Error> {
         path: path.into(),
         value,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A root with one enabled domain `a`, whose ports all have the numbers of `/dev/null`.
+    fn root(id: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str, value: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("{value}\n")).unwrap();
+        };
+        let domain = |path: &str, value: &str| {
+            put(&format!("sys/kernel/config/dlb/a/{path}"), value);
+        };
+        domain("state", "enabled");
+        for kind in ["num_credits", "num_ldb_credits", "num_dir_credits"] {
+            domain(kind, "auto");
+        }
+        domain("ldb_queues/q/id", "3");
+        domain("dir_queues/d/id", "5");
+        domain("dir_queues/d/port", "");
+        domain("ldb_ports/w/cq_depth", "32");
+        domain("dir_ports/p/cq_depth", "16");
+        domain("dir_ports/p/queue", "d");
+        domain("dir_ports/source/cq_depth", "64");
+        domain("dir_ports/source/queue", "");
+        for port in ["ldb_ports/w", "dir_ports/p", "dir_ports/source"] {
+            domain(&format!("{port}/dev"), "1:3");
+        }
+        put("sys/dev/char/1:3/device/device", id);
+        put("sys/dev/char/1:3/device/tuning/cq_layout", "packed");
+        let nodes = root.path().join("dev/dlb7/a");
+        fs::create_dir_all(&nodes).unwrap();
+        std::os::unix::fs::symlink("/dev/null", nodes.join("w")).unwrap();
+        root
+    }
+
+    #[test]
+    fn everything_is_found_by_name() {
+        let root = root("0x2710");
+        let domain = Domain::open_in(root.path(), "a").unwrap();
+        assert_eq!(domain.ldb_queue("q").unwrap(), LdbQueue(3));
+        assert_eq!(domain.dir_queue("d").unwrap(), DirQueue(5));
+        let port = domain.ldb_port("w").unwrap();
+        assert_eq!(port.path(), root.path().join("dev/dlb7/a/w"));
+        let expected = Options::new(32).layout(Layout::Packed);
+        assert_eq!(format!("{:?}", port.options), format!("{expected:?}"));
+        assert!(domain
+            .ldb_queue("x")
+            .unwrap_err()
+            .to_string()
+            .contains("ldb_queues/x/id"));
+        assert!(domain
+            .dir_port("p")
+            .unwrap_err()
+            .to_string()
+            .contains("dev/dlb*/a/p"));
+    }
+
+    #[test]
+    fn credits_are_those_that_the_driver_gives() {
+        let root = root("0x2711");
+        let domain = Domain::open_in(root.path(), "a").unwrap();
+        assert_eq!(
+            domain.credits().unwrap(),
+            Counts::Split {
+                ldb: 128 + 32,
+                dir: 128 + 16
+            }
+        );
+        let file = domain.path().join("num_dir_credits");
+        fs::write(&file, "7\n").unwrap();
+        assert_eq!(
+            domain.credits().unwrap(),
+            Counts::Split { ldb: 160, dir: 7 }
+        );
+        fs::write(
+            root.path().join("sys/dev/char/1:3/device/device"),
+            "0x2715\n",
+        )
+        .unwrap();
+        assert_eq!(domain.credits().unwrap(), Counts::Combined(167));
+        fs::write(domain.path().join("num_credits"), "12\n").unwrap();
+        assert_eq!(domain.credits().unwrap(), Counts::Combined(12));
+        fs::write(&file, "many\n").unwrap();
+        assert!(domain
+            .credits()
+            .unwrap_err()
+            .to_string()
+            .contains("unexpected value `many`"));
+    }
+
+    #[test]
+    fn a_domain_that_is_not_enabled_is_refused() {
+        let root = root("0x2710");
+        fs::write(
+            root.path().join("sys/kernel/config/dlb/a/state"),
+            "absent\n",
+        )
+        .unwrap();
+        let refused = Domain::open_in(root.path(), "a").unwrap_err();
+        assert!(refused.to_string().contains("domain `a` is absent"));
+        assert!(Domain::open_in(root.path(), "b").is_err());
+    }
+
+    #[test]
+    fn a_port_can_be_sent_to_another_thread() {
+        fn sendable<T: Send>() {}
+        sendable::<LdbPort>();
+        sendable::<DirPort>();
+    }
 }

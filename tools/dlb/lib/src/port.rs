@@ -536,6 +536,15 @@ impl<T: Transport> Port<Ldb, T> {
     }
 }
 
+impl<S: sealed::Side, T: Transport> fmt::Debug for Port<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port")
+            .field("position", &self.position())
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<S: sealed::Side, T: Transport> Drop for Port<S, T> {
     fn drop(&mut self) {
         // What waits in the line was promised to be sent. If the device has gone, this is the one
