@@ -16,7 +16,6 @@ DRIVER=/sys/bus/pci/drivers/dlb
 dlb_ready() {
 	[ -d /sys/kernel/config ] || modprobe configfs || insmod /configfs.ko
 	grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs none /sys/kernel/config
-	[ -d /sys/kernel/debug/tracing ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
 	[ -d /sys/module/dlb ] || insmod "$DLB_KO" || {
 		echo "Bail out! dlb.ko cannot be loaded"
 		exit 1
