@@ -93,8 +93,13 @@ pub(crate) trait Function: Send {
 
     /// Makes the function work after a reset, or after it was without power.
     fn restart(&mut self) -> hw::Result;
-    /// Finds out why the alarm vector was raised, and clears the reasons.
-    fn service_alarms(&mut self, alarms: &mut dyn hw::irq::Alarms) -> hw::Result;
+    /// Finds out why the alarm vector of device number `index` was raised, and clears the reasons.
+    fn service_alarms(
+        &mut self,
+        index: u32,
+        alarms: &mut dyn hw::irq::Alarms,
+        vfs: &mut dyn hw::service::VfEvents,
+    ) -> hw::Result;
 
     /// The device behind a physical function, and its registers. A virtual function has none.
     fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn hw::Csr)>;
@@ -121,6 +126,8 @@ pub(crate) struct State {
     pub(crate) awake: bool,
     /// Keeps the device awake while it is being reset.
     pub(crate) reset_power: Option<Power>,
+    /// Keeps the device awake while there are virtual functions.
+    pub(crate) vf_power: Option<Power>,
     /// The domains built on the device, and those that ended but could not be given back.
     pub(crate) domains: KVec<Arc<Live>>,
 }
@@ -275,6 +282,7 @@ impl Device {
                         function: Some(function),
                         awake: true,
                         reset_power: None,
+                        vf_power: None,
                         domains: KVec::new(),
                     },
                     "dlb::Device::state"

@@ -26,6 +26,7 @@ mod parse;
 mod pf;
 mod plan;
 mod reset;
+mod sriov;
 mod sysfs;
 
 module! {

@@ -34,6 +34,7 @@ use crate::{
     },
     pf::PhysicalFunction,
     reset,
+    sriov,
     sysfs, //
 };
 
@@ -147,7 +148,12 @@ impl Driver for DlbDriver {
         })
     }
 
+    fn sriov_configure(dev: &pci::Device<Core<'_>>, bound: &Bound, num_vfs: u32) -> Result<u32> {
+        sriov::configure(dev, &bound.device, num_vfs)
+    }
+
     fn remove(dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        sriov::stop(dev, &bound.device);
         pm::stop(dev);
         reset::remove(dev, &bound.device);
     }

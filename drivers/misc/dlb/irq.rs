@@ -34,7 +34,11 @@ use crate::{
         work::Run, //
     },
     hw,
-    pf::Regs, //
+    pf::Regs,
+    sriov::{
+        self,
+        Outbox, //
+    }, //
 };
 
 /// Directed ports of the largest device.
@@ -201,7 +205,7 @@ impl Run for LostInterrupts {
 }
 
 /// Lets through what is rare, and counts the rest.
-struct RateLimit {
+pub(crate) struct RateLimit {
     last: Option<u32>,
     suppressed: u32,
 }
@@ -218,7 +222,7 @@ impl RateLimit {
     }
 
     /// Whether to let this one through, and how many were not since the last.
-    fn pass(&mut self) -> Option<u32> {
+    pub(crate) fn pass(&mut self) -> Option<u32> {
         let now = now_ms();
         if self
             .last
@@ -238,6 +242,8 @@ pub(crate) struct Alarms {
     device: Arc<Device>,
     #[pin]
     limits: Mutex<Limits>,
+    #[pin]
+    vf_limit: Mutex<RateLimit>,
 }
 
 struct Limits {
@@ -262,6 +268,7 @@ impl Alarms {
                     },
                     "dlb::Alarms::limits"
                 ),
+                vf_limit <- new_mutex!(RateLimit::new(), "dlb::Alarms::vf_limit"),
             }),
             GFP_KERNEL,
         )
@@ -284,8 +291,13 @@ impl Handler for Arc<Alarms> {
             device: &self.device,
             domains,
             limits: &mut self.limits.lock(),
+            outbox: Outbox::new(),
         };
-        if let Err(err) = function.service_alarms(&mut sink) {
+        let mut events = sriov::Events {
+            device: &self.device,
+            limit: &mut self.vf_limit.lock(),
+        };
+        if let Err(err) = function.service_alarms(self.device.index, &mut sink, &mut events) {
             if let Some(suppressed) = sink.limits.hardware.pass() {
                 dev_err!(
                     self.device.binding.device(),
@@ -293,6 +305,17 @@ impl Handler for Arc<Alarms> {
                     Words(&err)
                 );
             }
+        }
+        let outbox = sink.outbox;
+        let mut pending = 0;
+        if let Some((pf, csr)) = function.physical() {
+            outbox.send(csr, pf.version());
+            pending = pf.pending();
+        }
+        drop(state);
+        // What virtual functions have asked for can take time, too.
+        if pending != 0 {
+            self.device.kick();
         }
     }
 }
@@ -302,14 +325,17 @@ struct Sink<'a> {
     device: &'a Device,
     domains: &'a [Arc<Live>],
     limits: &'a mut Limits,
+    /// What has to wait until the device can be used again.
+    outbox: Outbox,
 }
 
 impl Sink<'_> {
-    fn alert(&self, kind: AlertKind, owner: &hw::PortOwner) {
+    fn alert(&mut self, kind: AlertKind, owner: &hw::PortOwner) {
+        let data = u64::from(hw::irq::alert_data(owner.port_id));
         if owner.func != hw::Func::Pf {
+            self.outbox.add(Alert { kind, data }, owner);
             return;
         }
-        let data = u64::from(hw::irq::alert_data(owner.port_id));
         let live = self
             .domains
             .iter()

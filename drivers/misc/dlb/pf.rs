@@ -302,8 +302,18 @@ impl Function for PhysicalFunction {
         self.hw.start_idle_counters(&*self.regs)
     }
 
-    fn service_alarms(&mut self, alarms: &mut dyn hw::irq::Alarms) -> hw::Result {
-        self.hw.service_alarms(&*self.regs, now_ms(), alarms)?;
+    fn service_alarms(
+        &mut self,
+        index: u32,
+        alarms: &mut dyn hw::irq::Alarms,
+        vfs: &mut dyn hw::service::VfEvents,
+    ) -> hw::Result {
+        let causes = self.hw.service_alarms(&*self.regs, now_ms(), alarms)?;
+        if causes.vf {
+            // Tells guests which of several devices they have; nobody has as many as 256.
+            let id = u8::try_from(index).unwrap_or(u8::MAX);
+            self.hw.service_vfs(&*self.regs, now_ms(), id, vfs)?;
+        }
         Ok(())
     }
 

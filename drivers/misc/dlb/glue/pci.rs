@@ -111,6 +111,14 @@ pub(crate) trait Driver: 'static {
     /// The bus is back to normal operation.
     fn error_resume(dev: &pci::Device<device::Core<'_>>, data: &Self::Data);
 
+    /// The user wants so many virtual functions; none means that they shall go. Returns how many
+    /// there are now.
+    fn sriov_configure(
+        dev: &pci::Device<device::Core<'_>>,
+        data: &Self::Data,
+        num_vfs: u32,
+    ) -> Result<u32>;
+
     /// The device is about to lose its state, to save power; `system` tells the sleep of the whole
     /// machine from that of this device only.
     fn suspend(dev: &pci::Device<device::Core<'_>>, data: &Self::Data, system: bool) -> Result;
@@ -202,6 +210,7 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
             pdrv.probe = Some(Self::probe);
             pdrv.remove = Some(Self::remove);
             pdrv.shutdown = Some(Self::shutdown);
+            pdrv.sriov_configure = Some(Self::sriov_configure);
             pdrv.err_handler = &Self::ERROR_HANDLERS;
             pdrv.dev_groups = T::groups().as_ptr().cast_mut();
             pdrv.driver.pm = &Self::PM_OPS;
@@ -311,6 +320,19 @@ impl<T: Driver> Adapter<T> {
     extern "C" fn shutdown(pdev: *mut bindings::pci_dev) {
         // SAFETY: Called by the driver core with the device lock held.
         unsafe { Self::with(pdev, |dev, private| T::shutdown(dev, &private.data)) };
+    }
+
+    extern "C" fn sriov_configure(pdev: *mut bindings::pci_dev, num_vfs: c_int) -> c_int {
+        from_result(|| {
+            let num_vfs = u32::try_from(num_vfs)?;
+            // SAFETY: Called by the PCI core for a bound device, with its lock held.
+            let done = unsafe {
+                Self::with(pdev, |dev, private| {
+                    T::sriov_configure(dev, &private.data, num_vfs)
+                })
+            };
+            Ok(c_int::try_from(done.unwrap_or(Err(ENODEV))?)?)
+        })
     }
 
     extern "C" fn reset_prepare(pdev: *mut bindings::pci_dev) {
@@ -501,6 +523,25 @@ impl Drop for Region {
             unsafe { bindings::pci_release_region(raw(&self.dev), bar) };
         }
     }
+}
+
+/// Makes virtual functions appear. Their drivers are bound before this returns.
+pub(crate) fn enable_sriov(dev: &pci::Device<device::Core<'_>>, num_vfs: u32) -> Result {
+    let num_vfs = c_int::try_from(num_vfs)?;
+    // SAFETY: The device is valid and bound.
+    to_result(unsafe { bindings::pci_enable_sriov(raw(dev), num_vfs) })
+}
+
+/// Makes all virtual functions disappear. Their drivers are unbound before this returns.
+pub(crate) fn disable_sriov(dev: &pci::Device<device::Core<'_>>) {
+    // SAFETY: The device is valid and bound. Nothing happens if there are no virtual functions.
+    unsafe { bindings::pci_disable_sriov(raw(dev)) };
+}
+
+/// Whether a guest has been given one of the virtual functions.
+pub(crate) fn are_vfs_assigned(dev: &pci::Device<device::Core<'_>>) -> bool {
+    // SAFETY: The device is valid and bound.
+    unsafe { bindings::pci_vfs_assigned(raw(dev)) != 0 }
 }
 
 /// Resets the function (FLR), keeping its configuration space.
