@@ -140,6 +140,8 @@ fn configfs() -> Outcome {
 fn sysfs() -> Outcome {
     let dev = Device::first()?;
     let at = Path::new("/sys/bus/pci/devices").join(&dev.address);
+    // The files of virtual functions come with them, and go with the driver.
+    fs::write(at.join("sriov_numvfs"), "2").map_err(|e| format!("sriov_numvfs: {e}"))?;
     let mut with = BTreeSet::new();
     walk(&at, &mut with)?;
     dev.unbind()?;
@@ -158,6 +160,7 @@ fn sysfs() -> Outcome {
                 "/wakeup",
                 "/consumer",
                 "/supplier",
+                "/virtfn",
             ]
             .iter()
             .any(|o| p.contains(o))
