@@ -24,6 +24,9 @@ use dlb::{Credits, Domain, Event, NoCredit};
 const WORKERS: [&str; 3] = ["worker0", "worker1", "worker2"];
 const JOBS: u64 = 3000;
 
+/// So many jobs come before anybody works.
+const BURST: u64 = 1500;
+
 /// A worker is added above the one, and taken away at or below the other.
 const LONG: u32 = 200;
 const SHORT: u32 = 10;
@@ -32,14 +35,16 @@ fn main() -> Result<()> {
     let domain = Domain::open("scaling")?;
     let credits = Credits::new(domain.credits()?);
     let handled: [AtomicU64; WORKERS.len()] = Default::default();
-    let done = AtomicBool::new(false);
+    let (open, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let most = thread::scope(|scope| {
         let workers: Vec<_> = WORKERS
             .iter()
             .zip(&handled)
-            .map(|(name, handled)| scope.spawn(|| work(&domain, name, &credits, handled, &done)))
+            .map(|(name, handled)| {
+                scope.spawn(|| work(&domain, name, &credits, handled, &open, &done))
+            })
             .collect();
-        let source = scope.spawn(|| send(&domain, &credits));
+        let source = scope.spawn(|| send(&domain, &credits, &open));
         let most = supervise(&domain, &handled);
         done.store(true, Ordering::Relaxed);
         source.join().expect("the source does not panic")?;
@@ -58,12 +63,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn send(domain: &Domain, credits: &Credits) -> Result<()> {
+fn send(domain: &Domain, credits: &Credits, open: &AtomicBool) -> Result<()> {
     let jobs = domain.ldb_queue("jobs")?;
     let port = domain.dir_port("source")?.open(credits)?;
     for job in 0..JOBS {
         while let Err(NoCredit(_)) = port.send(Event::unordered(jobs, job)) {
             thread::sleep(Duration::from_micros(100));
+        }
+        if job == BURST {
+            port.flush();
+            open.store(true, Ordering::Relaxed);
         }
     }
     Ok(())
@@ -74,9 +83,13 @@ fn work(
     name: &str,
     credits: &Credits,
     handled: &AtomicU64,
+    open: &AtomicBool,
     done: &AtomicBool,
 ) -> Result<()> {
     let port = domain.ldb_port(name)?.open(credits)?;
+    while !open.load(Ordering::Relaxed) && !done.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(1));
+    }
     while !done.load(Ordering::Relaxed) {
         port.wait(Some(Duration::from_millis(20)))?;
         while let Some(job) = port.receive() {
