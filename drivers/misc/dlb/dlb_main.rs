@@ -19,7 +19,7 @@ mod files;
 mod glue;
 // On the host this is a crate of its own, whose tests reach every item: hence `pub`, and items that
 // the module itself has no use for.
-#[allow(dead_code, unreachable_pub, unused_imports)]
+#[allow(unreachable_pub, unused_imports)]
 mod hw;
 mod irq;
 mod parse;

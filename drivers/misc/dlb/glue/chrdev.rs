@@ -218,6 +218,9 @@ impl<T: Operations> Region<T> {
         unsafe { KBox::<Opened<T>>::borrow((*file).private_data) }
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the VFS as `open`, for a device of a region of this type.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The VFS calls this with a valid inode, of a device in our region.
         let minor = unsafe { (*inode).i_rdev } & bindings::MINORMASK;
@@ -235,6 +238,9 @@ impl<T: Operations> Region<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the VFS as `release`, for a file opened by [`Self::open`].
     unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: `open` has put a box there, and this is the last callback for the file.
         let open = unsafe { KBox::<Opened<T>>::from_foreign((*file).private_data) };
@@ -242,6 +248,9 @@ impl<T: Operations> Region<T> {
         0
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the VFS as `read`, for a file opened by [`Self::open`].
     unsafe extern "C" fn read(
         file: *mut bindings::file,
         to: *mut c_char,
@@ -257,6 +266,9 @@ impl<T: Operations> Region<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the VFS as `write`, for a file opened by [`Self::open`].
     unsafe extern "C" fn write(
         file: *mut bindings::file,
         from: *const c_char,
@@ -272,6 +284,9 @@ impl<T: Operations> Region<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the VFS as `poll`, for a file opened by [`Self::open`].
     unsafe extern "C" fn poll(
         file: *mut bindings::file,
         table: *mut bindings::poll_table_struct,
@@ -283,6 +298,9 @@ impl<T: Operations> Region<T> {
         open.file.ready()
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the VFS as `mmap`, for a file opened by [`Self::open`].
     unsafe extern "C" fn mmap(
         file: *mut bindings::file,
         vma: *mut bindings::vm_area_struct,
@@ -300,6 +318,10 @@ impl<T: Operations> Region<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Must be called by the memory management as `fault`, for a mapping that [`Self::mmap`] has
+    /// agreed to.
     unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
         // SAFETY: The fault handler is called with a valid fault in a mapping that `mmap` agreed
         // to, so its file is one of ours, and the mapping keeps it open.

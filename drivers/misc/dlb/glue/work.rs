@@ -74,6 +74,9 @@ impl<T: Run> Delayed<T> {
         unsafe { dlb_work_queue(self.work.get(), msecs_to_jiffies(delay)) };
     }
 
+    /// # Safety
+    ///
+    /// `work` must be in a [`Delayed<T>`].
     unsafe extern "C" fn call(work: *mut bindings::work_struct) {
         // SAFETY: By the type invariant this is the work in a `Delayed<T>`, which begins with a
         // `delayed_work`, which begins with a `work_struct`; `drop` waits for this function.
