@@ -331,7 +331,7 @@ pub struct PortOwner {
 pub(super) fn count<T>(table: &[T], pred: impl Fn(&T) -> bool) -> u32 {
     table
         .iter()
-        .fold(0u32, |n, entry| n.saturating_add(pred(entry) as u32))
+        .fold(0u32, |n, entry| n.saturating_add(u32::from(pred(entry))))
 }
 
 /// A table index as the number it is; tables have at most 96 entries.
