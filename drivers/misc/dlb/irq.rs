@@ -277,8 +277,11 @@ impl Alarms {
 
 impl Handler for Arc<Alarms> {
     fn handle(&self) {
+        // An alarm that is not acknowledged is the last one: a device that has gone to sleep
+        // meanwhile is woken up for it.
+        let power = Device::power_up(&self.device);
         let mut state = self.device.lock();
-        if !state.awake {
+        if power.is_err() || !state.awake {
             return;
         }
         let State {
