@@ -364,8 +364,13 @@ impl Device {
         if let Some(index) = index {
             gone = vec::remove(&mut devices, index);
         }
+        // Nobody drops a static when the module goes.
+        let list = match devices.is_empty() {
+            true => core::mem::replace(&mut *devices, KVec::new()),
+            false => KVec::new(),
+        };
         drop(devices);
-        drop(gone);
+        drop((gone, list));
     }
 
     /// Finds the device that a user means.
