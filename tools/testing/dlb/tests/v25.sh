@@ -8,4 +8,5 @@
 . "${0%/*}/lib.sh"
 
 dlb_ready
-exec dlb-guest attributes enable limits files alerts sysfs wait flow abi
+# limits comes last: its bad manners make the driver switch the alarms for them off.
+exec dlb-guest attributes enable files alerts sysfs wait flow abi limits
