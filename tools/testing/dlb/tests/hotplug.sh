@@ -64,7 +64,8 @@ refused_without() {
 }
 
 plug_in() {
-	qmp add dlb id=dlb0,bus=rp0 || return 1
+	# The old one keeps its name until the slot has powered down.
+	wait_for 20 qmp add dlb id=dlb0,bus=rp0 || return 1
 	sleep 1
 	echo 1 >/sys/bus/pci/rescan
 	wait_for 20 a_device || {
