@@ -16,6 +16,7 @@ mod errno;
 mod faults;
 mod files;
 mod flow;
+mod iommu;
 mod kill;
 mod ktap;
 mod limits;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 16] = [
+const SUITES: [Named; 17] = [
     ("abi", abi::run),
     ("admins", admins::run),
     ("alerts", alerts::run),
@@ -43,6 +44,7 @@ const SUITES: [Named; 16] = [
     ("faults", faults::run),
     ("files", files::run),
     ("flow", flow::run),
+    ("iommu", iommu::run),
     ("kill", kill::run),
     ("limits", limits::run),
     ("module", module::run),
