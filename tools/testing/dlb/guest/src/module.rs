@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::enable::{small, why};
 use crate::ensure;
@@ -22,7 +22,27 @@ fn image() -> String {
     std::env::var("DLB_KO").unwrap_or_else(|_| "/dlb.ko".into())
 }
 
+/// Loads the module.
+///
+/// A kernel that holds every kobject back for some seconds to find those who do not wait for them
+/// (`DEBUG_KOBJECT_RELEASE`) holds the name of the removed driver back as well.
 pub fn insert() -> Result<(), Errno> {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match insert_once() {
+            Err(errno::EBUSY) if debug_kernel() && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn debug_kernel() -> bool {
+    tree::read(Path::new("/proc/sys/kernel/osrelease")).is_ok_and(|r| r.ends_with("-debug"))
+}
+
+fn insert_once() -> Result<(), Errno> {
     let file = File::open(image())?;
     // SAFETY: finit_module reads the file and the string, both of which outlive the call.
     let done = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) };
@@ -200,8 +220,11 @@ fn under_fire() -> Outcome {
         })?);
     }
     let (mut out, mut busy) = (0, 0);
-    let until = std::time::Instant::now() + Duration::from_secs(8);
-    while std::time::Instant::now() < until {
+    // Where one round takes as long as this, it goes on until it has met both.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(8)
+        || (out == 0 || busy == 0) && since.elapsed() < Duration::from_secs(300)
+    {
         match remove() {
             Ok(()) => {
                 out += 1;
