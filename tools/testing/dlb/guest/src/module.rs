@@ -22,27 +22,7 @@ fn image() -> String {
     std::env::var("DLB_KO").unwrap_or_else(|_| "/dlb.ko".into())
 }
 
-/// Loads the module.
-///
-/// A kernel that holds every kobject back for some seconds to find those who do not wait for them
-/// (`DEBUG_KOBJECT_RELEASE`) holds the name of the removed driver back as well.
 pub fn insert() -> Result<(), Errno> {
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        match insert_once() {
-            Err(errno::EBUSY) if debug_kernel() && Instant::now() < until => {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            done => return done,
-        }
-    }
-}
-
-fn debug_kernel() -> bool {
-    tree::read(Path::new("/proc/sys/kernel/osrelease")).is_ok_and(|r| r.ends_with("-debug"))
-}
-
-fn insert_once() -> Result<(), Errno> {
     let file = File::open(image())?;
     // SAFETY: finit_module reads the file and the string, both of which outlive the call.
     let done = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) };
@@ -59,7 +39,20 @@ pub fn remove() -> Result<(), Errno> {
     if done < 0 {
         return Err(errno::last());
     }
+    // A kernel that holds kobjects back to find those who do not wait for them
+    // (DEBUG_KOBJECT_RELEASE) keeps the directory of any removed driver for up to four seconds.
+    let since = Instant::now();
+    while debug_kernel()
+        && Path::new(tree::DRIVER).exists()
+        && since.elapsed() < Duration::from_secs(10)
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     Ok(())
+}
+
+fn debug_kernel() -> bool {
+    tree::read(Path::new("/proc/sys/kernel/osrelease")).is_ok_and(|r| r.ends_with("-debug"))
 }
 
 pub fn loaded() -> bool {
