@@ -40,7 +40,8 @@ const FUNC_LEN: usize = 0x240_0000;
 /// 64 slots of 64 MiB. These are the slots that have any on either version, with the length that
 /// is used. Page tables for all of it would cost nothing, but a kernel with KASAN has to provide
 /// shadow memory for an eighth of what is mapped.
-const CSR_SLOTS: [(usize, usize); 25] = [
+const CSR_SLOTS: [(usize, usize); 26] = [
+    (0x00, 0x1000),     // IOSF
     (0x04, 0x1f0_0000), // SYS
     (0x06, 0x3000),     // SYS
     (0x08, 0xa_0000),   // AQED
