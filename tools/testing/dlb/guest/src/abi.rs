@@ -144,6 +144,8 @@ fn sysfs() -> Outcome {
     fs::write(at.join("sriov_numvfs"), "2").map_err(|e| format!("sriov_numvfs: {e}"))?;
     let mut with = BTreeSet::new();
     walk(&at, &mut with)?;
+    // A driver that removes them when it is unbound has lockdep complain of the PCI core's lock.
+    fs::write(at.join("sriov_numvfs"), "0").map_err(|e| format!("sriov_numvfs: {e}"))?;
     dev.unbind()?;
     let mut without = BTreeSet::new();
     let walked = walk(&at, &mut without);
