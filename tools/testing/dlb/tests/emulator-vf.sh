@@ -16,7 +16,9 @@ for d in /sys/bus/pci/devices/*; do
 done
 
 take() {
-	modprobe vfio-pci enable_sriov=1 || echo 1 > /sys/module/vfio_pci/parameters/enable_sriov
+	# Where it is built in, there is nothing to load, and modprobe has no parameters to set.
+	modprobe vfio-pci
+	echo 1 > /sys/module/vfio_pci/parameters/enable_sriov || return 1
 	echo vfio-pci > "$pf/driver_override"
 	echo "${pf##*/}" > /sys/bus/pci/drivers_probe
 	[ -e "$pf/driver" ] || return 1
