@@ -42,8 +42,8 @@ use crate::{
     },
     hw,
     irq::{
-        ConsumerQueues,
         LostInterrupts,
+        Serve,
         Wakers,
         LOST_POLL_MS, //
     }, //
@@ -58,9 +58,9 @@ pub(crate) trait Function: Send {
     /// One entry of a consumer queue per cache line.
     fn sparse(&self) -> bool;
     /// Sequence numbers per queue of each group.
-    fn sequence_numbers(&self) -> [u32; 2];
+    fn sequence_numbers(&self) -> hw::Result<[u32; 2]>;
     /// What is free.
-    fn available(&self) -> hw::Resources;
+    fn available(&self) -> hw::Result<hw::Resources>;
     /// What there is, free or not.
     fn total(&self) -> hw::Resources;
 
@@ -70,7 +70,7 @@ pub(crate) trait Function: Send {
     fn create_ldb_port(&mut self, domain: u32, args: &hw::LdbPortArgs) -> hw::Result<u32>;
     fn create_dir_port(&mut self, domain: u32, args: &hw::DirPortArgs) -> hw::Result<u32>;
     /// Turns the interrupt of a consumer queue on, at a number of entries.
-    fn enable_interrupt(&mut self, port: hw::Port, threshold: u32) -> hw::Result;
+    fn enable_interrupt(&mut self, domain: u32, port: hw::PortId, threshold: u32) -> hw::Result;
     fn set_cq_weight(&mut self, domain: u32, port: u32, limit: u32) -> hw::Result;
     fn link(&mut self, domain: u32, port: u32, queue: u32, priority: u32) -> hw::Result;
     fn unlink(&mut self, domain: u32, port: u32, queue: u32) -> hw::Result;
@@ -86,21 +86,14 @@ pub(crate) trait Function: Send {
     fn xstat(&self, domain: u32, stat: hw::Xstat) -> hw::Result<u64>;
     /// Drains a domain and gives everything it has back.
     fn reset_domain(&mut self, domain: u32) -> hw::Result;
-    /// The port of the device that a port of the function is.
+    /// The port that a producer page and an interrupt are told by: of the device on a physical
+    /// function, which is all of it, of the function on a virtual one.
     fn physical_port(&self, domain: u32, port: hw::PortId) -> hw::Result<hw::Port>;
     /// The page of the producer port.
     fn producer(&self, port: hw::Port) -> Result<Pfn>;
 
     /// Makes the function work after a reset, or after it was without power.
     fn restart(&mut self) -> hw::Result;
-    /// Finds out why the alarm vector of device number `index` was raised, and clears the reasons.
-    fn service_alarms(
-        &mut self,
-        index: u32,
-        alarms: &mut dyn hw::irq::Alarms,
-        vfs: &mut dyn hw::service::VfEvents,
-    ) -> hw::Result;
-
     /// The device behind a physical function, and its registers. A virtual function has none.
     fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn hw::Csr)>;
 }
@@ -294,7 +287,7 @@ impl Device {
     }
 
     /// Makes the workers; to be undone by [`Device::retire`].
-    pub(crate) fn employ(device: &Arc<Self>, cqs: Arc<ConsumerQueues>) -> Result {
+    pub(crate) fn employ(device: &Arc<Self>, cqs: Arc<dyn Serve>) -> Result {
         let links = LinkWorker {
             device: device.clone(),
         };
@@ -394,6 +387,14 @@ impl Device {
                 )),
             },
         }
+    }
+}
+
+/// What the version of a device is called.
+pub(crate) const fn version_name(version: hw::Version) -> &'static str {
+    match version {
+        hw::Version::V2 => "2.0",
+        hw::Version::V25 => "2.5",
     }
 }
 

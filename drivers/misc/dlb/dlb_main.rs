@@ -28,6 +28,7 @@ mod plan;
 mod reset;
 mod sriov;
 mod sysfs;
+mod vf;
 
 module! {
     type: DlbModule,

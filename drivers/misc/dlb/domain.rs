@@ -167,11 +167,7 @@ pub(crate) fn enable(desc: &DomainDesc, owner: Arc<dyn DomainOwner>) -> Result<A
     let (plan, sparse) = {
         let mut state = device.lock();
         let function = usable(&device, &mut state)?;
-        let facts = Facts {
-            version: function.version(),
-            sequence_numbers: function.sequence_numbers(),
-            free_slots: function.available().sn_slots,
-        };
+        let facts = facts(function).map_err(|err| refusal(fmt!("{}", device.name), err))?;
         (plan(desc, &facts)?, function.sparse())
     };
 
@@ -238,6 +234,15 @@ pub(crate) fn enable(desc: &DomainDesc, owner: Arc<dyn DomainOwner>) -> Result<A
         return Err(refusal);
     }
     Ok(live)
+}
+
+/// What has to be known of a function before anything is planned.
+fn facts(function: &dyn Function) -> hw::Result<Facts> {
+    Ok(Facts {
+        version: function.version(),
+        sequence_numbers: function.sequence_numbers()?,
+        free_slots: function.available()?.sn_slots,
+    })
 }
 
 /// The function of a device, or why it cannot be used.
@@ -410,7 +415,7 @@ fn open_up(
 ) -> Result<Arc<Port>, Refusal> {
     let physical = function.physical_port(domain, id).map_err(&refused)?;
     function
-        .enable_interrupt(physical, threshold)
+        .enable_interrupt(domain, id, threshold)
         .map_err(&refused)?;
     let producer = function.producer(physical)?;
     Ok(Port::new(id, physical, producer, cq)?)

@@ -11,7 +11,10 @@ use kernel::{
 };
 
 use crate::{
-    device::Device,
+    device::{
+        version_name,
+        Device, //
+    },
     glue::{
         irq::Registration,
         pci::{
@@ -35,7 +38,8 @@ use crate::{
     pf::PhysicalFunction,
     reset,
     sriov,
-    sysfs, //
+    sysfs,
+    vf, //
 };
 
 /// Vector of everything that is not a consumer queue.
@@ -50,16 +54,36 @@ const AUTOSUSPEND_MS: i32 = 500;
 
 /// DLB 2.0.
 const PF_V2: u32 = 0x2710;
+/// A virtual function of it.
+const VF_V2: u32 = 0x2711;
 /// DLB 2.5.
 const PF_V25: u32 = 0x2714;
+/// A virtual function of it.
+const VF_V25: u32 = 0x2715;
 
 /// What is kept per bound device. The fields are dropped in this order: no interrupt comes when the
 /// rest goes, and the device writes no memory any more when the last is gone.
 pub(crate) struct Bound {
-    _cq_irq: Pin<KBox<Registration<Arc<ConsumerQueues>>>>,
-    _alarm_irq: Pin<KBox<Registration<Arc<Alarms>>>>,
+    interrupts: Interrupts,
     pub(crate) device: Arc<Device>,
     _enabled: Enabled,
+}
+
+/// The handlers of a function.
+enum Interrupts {
+    Physical {
+        _cq: Pin<KBox<Registration<Arc<ConsumerQueues>>>>,
+        _alarm: Pin<KBox<Registration<Arc<Alarms>>>>,
+    },
+    Virtual {
+        _vectors: vf::Vectors,
+    },
+}
+
+impl Bound {
+    fn is_physical(&self) -> bool {
+        matches!(self.interrupts, Interrupts::Physical { .. })
+    }
 }
 
 /// The driver.
@@ -71,7 +95,9 @@ kernel::pci_device_table!(
     (),
     [
         (pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V2), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, VF_V2), ()),
         (pci::DeviceId::from_id(pci::Vendor::INTEL, PF_V25), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, VF_V25), ()),
     ]
 );
 
@@ -85,13 +111,24 @@ impl Driver for DlbDriver {
     }
 
     fn probe(dev: &pci::Device<Core<'_>>, binding: Arc<Binding>) -> Result<Bound> {
-        let version = match u32::from(dev.device_id()) {
-            PF_V2 => hw::Version::V2,
-            PF_V25 => hw::Version::V25,
+        let (version, physical) = match u32::from(dev.device_id()) {
+            PF_V2 => (hw::Version::V2, true),
+            VF_V2 => (hw::Version::V2, false),
+            PF_V25 => (hw::Version::V25, true),
+            VF_V25 => (hw::Version::V25, false),
             _ => return Err(ENODEV),
         };
         glue_pci::set_dma_mask(dev)?;
         let enabled = Enabled::new(dev)?;
+        if !physical {
+            let (vectors, device) = vf::probe(dev, binding, version)?;
+            trace::device(device.name.as_str(), "bound", &Ok(()));
+            return Ok(Bound {
+                interrupts: Interrupts::Virtual { _vectors: vectors },
+                device,
+                _enabled: enabled,
+            });
+        }
         if glue_pci::disable_pasid(dev)? {
             dev_info!(dev, "PASID turned off\n");
         }
@@ -130,31 +167,31 @@ impl Driver for DlbDriver {
         Device::employ(&device, cqs)?;
         Device::publish(&device).inspect_err(|_| device.retire())?;
         pm::start(dev, AUTOSUSPEND_MS);
-        dev_info!(
-            dev,
-            "{}: DLB {}\n",
-            device.name,
-            match version {
-                hw::Version::V2 => "2.0",
-                hw::Version::V25 => "2.5",
-            }
-        );
+        dev_info!(dev, "{}: DLB {}\n", device.name, version_name(version));
         trace::device(device.name.as_str(), "bound", &Ok(()));
         Ok(Bound {
-            _cq_irq: cq_irq,
-            _alarm_irq: alarm_irq,
+            interrupts: Interrupts::Physical {
+                _cq: cq_irq,
+                _alarm: alarm_irq,
+            },
             device,
             _enabled: enabled,
         })
     }
 
     fn sriov_configure(dev: &pci::Device<Core<'_>>, bound: &Bound, num_vfs: u32) -> Result<u32> {
+        if !bound.is_physical() {
+            return Err(EPERM);
+        }
         sriov::configure(dev, &bound.device, num_vfs)
     }
 
     fn remove(dev: &pci::Device<Core<'_>>, bound: &Bound) {
-        sriov::stop(dev, &bound.device);
-        pm::stop(dev);
+        // A virtual function does not sleep; what it has, others may.
+        if bound.is_physical() {
+            sriov::stop(dev, &bound.device);
+            pm::stop(dev);
+        }
         reset::remove(dev, &bound.device);
     }
 
@@ -167,6 +204,10 @@ impl Driver for DlbDriver {
     }
 
     fn reset_done(dev: &pci::Device<Core<'_>>, bound: &Bound) {
+        // The reset of a physical function does more to its virtual ones than the PCI core restores.
+        if !bound.is_physical() {
+            dev.set_master();
+        }
         reset::done(dev, &bound.device);
     }
 

@@ -117,7 +117,8 @@ impl Wakers {
             .any(|port| port.has_waiters())
     }
 
-    fn wake(&self, port: hw::Port) {
+    /// Wakes the user of a port.
+    pub(crate) fn wake(&self, port: hw::Port) {
         let port = self
             .ports
             .lock()
@@ -157,8 +158,9 @@ impl ConsumerQueues {
             GFP_KERNEL,
         )
     }
+}
 
-    /// Wakes the users of all consumer queues that have raised their interrupts.
+impl Serve for ConsumerQueues {
     fn serve(&self) {
         let serving = self.serving.lock();
         // Nothing can be done about a device that is gone, and its users are told by others.
@@ -178,6 +180,10 @@ impl ConsumerQueues {
             dir &= dir.wrapping_sub(1);
         }
     }
+
+    fn wakers(&self) -> &Wakers {
+        &self.wakers
+    }
 }
 
 impl Handler for Arc<ConsumerQueues> {
@@ -186,17 +192,25 @@ impl Handler for Arc<ConsumerQueues> {
     }
 }
 
+/// The interrupts of all consumer queues of a function.
+pub(crate) trait Serve: Send + Sync {
+    /// Wakes the users of all consumer queues that have raised their interrupts.
+    fn serve(&self);
+    /// Whom they wake.
+    fn wakers(&self) -> &Wakers;
+}
+
 /// How often somebody who sleeps is looked after, in milliseconds.
 pub(crate) const LOST_POLL_MS: Msecs = 200;
 
 /// Finds interrupts that got lost on their way, which happens: the device believes that it has sent
 /// its message and sends no other, for any consumer queue, before that is acknowledged. Works only
 /// while somebody waits.
-pub(crate) struct LostInterrupts(pub(crate) Arc<ConsumerQueues>);
+pub(crate) struct LostInterrupts(pub(crate) Arc<dyn Serve>);
 
 impl Run for LostInterrupts {
     fn run(&self) -> Option<Msecs> {
-        if !self.0.wakers.anyone_waits() {
+        if !self.0.wakers().anyone_waits() {
             return None;
         }
         self.0.serve();
@@ -300,7 +314,12 @@ impl Handler for Arc<Alarms> {
             device: &self.device,
             limit: &mut self.vf_limit.lock(),
         };
-        if let Err(err) = function.service_alarms(self.device.index, &mut sink, &mut events) {
+        // A virtual function has no alarms.
+        let Some((pf, csr)) = function.physical() else {
+            return;
+        };
+        let result = service(pf, csr, self.device.index, &mut sink, &mut events);
+        if let Err(err) = result {
             if let Some(suppressed) = sink.limits.hardware.pass() {
                 dev_err!(
                     self.device.binding.device(),
@@ -310,17 +329,31 @@ impl Handler for Arc<Alarms> {
             }
         }
         let outbox = sink.outbox;
-        let mut pending = 0;
-        if let Some((pf, csr)) = function.physical() {
-            outbox.send(csr, pf.version());
-            pending = pf.pending();
-        }
+        outbox.send(csr, pf.version());
+        let pending = pf.pending();
         drop(state);
         // What virtual functions have asked for can take time, too.
         if pending != 0 {
             self.device.kick();
         }
     }
+}
+
+/// Finds out why the alarm vector of device number `index` was raised, and clears the reasons.
+fn service(
+    pf: &mut hw::Pf,
+    csr: &dyn hw::Csr,
+    index: u32,
+    alarms: &mut dyn hw::irq::Alarms,
+    vfs: &mut dyn hw::service::VfEvents,
+) -> hw::Result {
+    let causes = pf.service_alarms(csr, now_ms(), alarms)?;
+    if causes.vf {
+        // Tells guests which of several devices they have; nobody has as many as 256.
+        let id = u8::try_from(index).unwrap_or(u8::MAX);
+        pf.service_vfs(csr, now_ms(), id, vfs)?;
+    }
+    Ok(())
 }
 
 /// Where alarms go: to the domain that they are about, and a few of them to the log.

@@ -193,12 +193,12 @@ impl Function for PhysicalFunction {
         self.hw.settings().sparse_cq
     }
 
-    fn sequence_numbers(&self) -> [u32; 2] {
-        [0, 1].map(|group| self.hw.sequence_numbers(group).unwrap_or(0))
+    fn sequence_numbers(&self) -> hw::Result<[u32; 2]> {
+        Ok([self.hw.sequence_numbers(0)?, self.hw.sequence_numbers(1)?])
     }
 
-    fn available(&self) -> hw::Resources {
-        self.hw.available(Func::Pf)
+    fn available(&self) -> hw::Result<hw::Resources> {
+        Ok(self.hw.available(Func::Pf))
     }
 
     fn total(&self) -> hw::Resources {
@@ -227,7 +227,8 @@ impl Function for PhysicalFunction {
         self.hw.create_dir_port(&*self.regs, Func::Pf, domain, args)
     }
 
-    fn enable_interrupt(&mut self, port: hw::Port, threshold: u32) -> hw::Result {
+    fn enable_interrupt(&mut self, domain: u32, port: hw::PortId, threshold: u32) -> hw::Result {
+        let port = self.hw.physical_port(Func::Pf, domain, port)?;
         self.hw
             .enable_cq_interrupt(&*self.regs, port, threshold, hw::Route::Pf)
     }
@@ -301,21 +302,6 @@ impl Function for PhysicalFunction {
         self.hw.forget();
         self.hw.init_device(&*self.regs)?;
         self.hw.start_idle_counters(&*self.regs)
-    }
-
-    fn service_alarms(
-        &mut self,
-        index: u32,
-        alarms: &mut dyn hw::irq::Alarms,
-        vfs: &mut dyn hw::service::VfEvents,
-    ) -> hw::Result {
-        let causes = self.hw.service_alarms(&*self.regs, now_ms(), alarms)?;
-        if causes.vf {
-            // Tells guests which of several devices they have; nobody has as many as 256.
-            let id = u8::try_from(index).unwrap_or(u8::MAX);
-            self.hw.service_vfs(&*self.regs, now_ms(), id, vfs)?;
-        }
-        Ok(())
     }
 
     fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn Csr)> {

@@ -161,10 +161,34 @@ pub(crate) fn prepare(device: &Arc<Device>) {
     end_all(device, End::DeviceReset);
 }
 
+/// The physical function is about to be reset, and a virtual one with it, which cannot be used until
+/// it is reset itself.
+pub(crate) fn pf_resets(device: &Device) {
+    dev_info!(
+        device.binding.device(),
+        "{}: the physical function is about to be reset\n",
+        device.name
+    );
+    {
+        // As in `close`, but not if the device is in another phase already.
+        let _building = device.building.lock();
+        let mut state = device.lock();
+        if state.phase == Phase::Running {
+            state.phase = Phase::Failed;
+        }
+    }
+    for live in device.lock().domains.iter() {
+        live.alert(Alert {
+            kind: AlertKind::DeviceReset,
+            data: 0,
+        });
+    }
+    // The physical function still answers, so that they can be emptied.
+    end_all(device, End::DeviceReset);
+}
+
 /// The device was reset.
 pub(crate) fn done(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
-    // What was written to until the reset is not any more.
-    free_all(device);
     let (result, power) = {
         let mut state = device.lock();
         let result = state.restart(dev);
@@ -173,6 +197,11 @@ pub(crate) fn done(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
         }
         (result, state.reset_power.take())
     };
+    // What was written to until the reset is not any more. The reset of a virtual function is the
+    // work of the physical one, so that only its end says so.
+    if result.is_ok() {
+        free_all(device);
+    }
     drop(power);
     trace::device(device.name.as_str(), "reset", &result);
     match result {
@@ -237,10 +266,16 @@ pub(crate) fn resume(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: 
     if system {
         dev.set_master();
         glue_pci::reset_function(dev)?;
-        free_all(device);
     }
     let mut state = device.lock();
     let result = state.restart(dev);
     trace::device(device.name.as_str(), "awake", &result);
-    result.inspect_err(|_| state.phase = Phase::Failed)
+    if result.is_err() {
+        state.phase = Phase::Failed;
+    }
+    drop(state);
+    if system && result.is_ok() {
+        free_all(device);
+    }
+    result
 }

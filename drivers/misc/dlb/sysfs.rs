@@ -221,6 +221,7 @@ fn show_total<D: HasDevice>(data: &D, which: usize, out: &mut Formatter<'_>) -> 
 
 fn show_available<D: HasDevice>(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
     let available = data.device().lock().function()?.available();
+    let available = available.map_err(|err| device::errno(&err))?;
     show_resource(out, &available, which)
 }
 
@@ -279,6 +280,7 @@ struct SequenceNumbers<D>(PhantomData<D>);
 impl<D: HasDevice> SequenceNumbers<D> {
     fn show(data: &D, group: usize, out: &mut Formatter<'_>) -> Result {
         let groups = data.device().lock().function()?.sequence_numbers();
+        let groups = groups.map_err(|err| device::errno(&err))?;
         line(out, *groups.get(group).ok_or(EINVAL)?)
     }
 

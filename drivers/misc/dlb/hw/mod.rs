@@ -55,6 +55,7 @@ pub use resources::Pf;
 pub use resources::PortId;
 pub use resources::PortOwner;
 pub use resources::Resources;
+pub use resources::MAX_DOMAINS;
 pub use stats::Xstat;
 pub use vfdev::VfDev;
 

@@ -7,6 +7,7 @@
 use super::domain::*;
 use super::error::Error;
 use super::error::Feature;
+use super::error::Object;
 use super::error::Result;
 use super::error::Wait;
 use super::hal::Limits;
@@ -16,6 +17,7 @@ use super::mbox;
 use super::mbox::*;
 use super::regs::func::vf::*;
 use super::resources::*;
+use super::Port;
 use super::Version;
 use super::Xstat;
 
@@ -140,7 +142,9 @@ impl VfDev {
             );
         }
         io.write(VF_VF2PF_MAILBOX_ISR, VF_VF2PF_MAILBOX_ISR::zeroed().isr(1));
+        // The pause comes first: a VF that asks more often than the PF can stand is cut off.
         let mut left = ANSWER_POLLS;
+        csr.delay_us(ANSWER_POLL_US);
         while self.is_ringing(&io)? {
             left = left.checked_sub(1).ok_or(Error::Timeout(Wait::PfAnswer))?;
             csr.delay_us(ANSWER_POLL_US);
@@ -273,6 +277,36 @@ impl VfDev {
     /// As [`Self::call`].
     pub fn used(&self, csr: &dyn Csr) -> Result<Resources> {
         self.resources(csr, &GetNumUsedResources {})
+    }
+
+    /// What there is, in domains or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::call`].
+    pub fn total(&self, csr: &dyn Csr) -> Result<Resources> {
+        let mut sum = self.available(csr)?;
+        let used = self.used(csr)?;
+        for (sum, used) in [
+            (&mut sum.domains, used.domains),
+            (&mut sum.ldb_queues, used.ldb_queues),
+            (&mut sum.dir_ports, used.dir_ports),
+            (&mut sum.ldb_credits, used.ldb_credits),
+            (&mut sum.dir_credits, used.dir_credits),
+            (&mut sum.atomic_inflights, used.atomic_inflights),
+            (&mut sum.hist_list_entries, used.hist_list_entries),
+        ] {
+            *sum = sum.saturating_add(used);
+        }
+        for (sum, used) in sum.cos_ldb_ports.iter_mut().zip(used.cos_ldb_ports) {
+            *sum = sum.saturating_add(used);
+        }
+        for (sum, used) in sum.sn_slots.iter_mut().zip(used.sn_slots) {
+            *sum = sum.saturating_add(used);
+        }
+        // A share of the history list is in one piece.
+        sum.max_ctg_hl_entries = sum.hist_list_entries;
+        Ok(sum)
     }
 
     /// See [`super::Pf::create_domain`].
@@ -699,6 +733,34 @@ impl VfDev {
                 status: answer.status,
             }),
         }
+    }
+
+    /// The port of the BAR that has this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if no device has as many.
+    pub fn port(&self, port: PortId) -> Result<Port> {
+        let (what, id, limit) = match port {
+            PortId::Ldb(id) => (Object::LdbPort, id, MAX_LDB_PORTS as u32),
+            PortId::Dir(id) => (Object::DirPort, id, self.limits().dir_ports),
+        };
+        match (port, u8::try_from(id)) {
+            (PortId::Ldb(_), Ok(small)) if id < limit => Ok(Port::Ldb(small)),
+            (PortId::Dir(_), Ok(small)) if id < limit => Ok(Port::Dir(small)),
+            _ => Err(Error::NotFound { what, id }),
+        }
+    }
+
+    /// Forgets interrupts from before: none is lost on its way, because each has its message sent
+    /// again when it is served.
+    pub fn clear_interrupts(&self, csr: &dyn Csr) {
+        let io = Io::new(csr, self.version());
+        io.write(VF_VF_MSI_ISR, VF_VF_MSI_ISR::zeroed().vf_msi_isr(u32::MAX));
+        io.write(
+            VF_VF_MSI_ISR_PEND,
+            VF_VF_MSI_ISR_PEND::zeroed().isr_pend(u32::MAX),
+        );
     }
 
     /// Waits until the PF has finished a reset of this VF.

@@ -1,0 +1,763 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The virtual function: registers, and requests to the physical function, which does the work.
+//!
+//! Requests are made with the state of the device locked, one at a time, and each wait for an
+//! answer sleeps and ends. Interrupts and messages of the physical function are served without that
+//! lock, because the physical function may wait for this driver while this driver waits for it.
+
+use core::{
+    cell::Cell,
+    mem, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Core, //
+    },
+    new_mutex,
+    new_spinlock,
+    pci,
+    prelude::*,
+    str::CString,
+    sync::{
+        Arc,
+        Mutex,
+        SpinLock, //
+    },
+    time::{
+        delay::fsleep,
+        Delta,
+        Msecs, //
+    }, //
+};
+
+use crate::{
+    device::{
+        self,
+        errno,
+        Device,
+        Function,
+        Words, //
+    },
+    files::{
+        Alert,
+        AlertKind, //
+    },
+    glue::{
+        irq::{
+            Handler,
+            Registration, //
+        },
+        mmio::Window,
+        pci::{
+            self as glue_pci,
+            Binding,
+            Region, //
+        },
+        trace,
+        vec,
+        vma::Pfn,
+        work::{
+            Delayed,
+            Run, //
+        }, //
+    },
+    hw::{
+        self,
+        links::StuckLink,
+        mbox::DomainAlert,
+        vfdev::{
+            PfMessage,
+            MAILBOX_SOURCE, //
+        },
+        Bar,
+        Csr,
+        Hcw,
+        VfDev, //
+    },
+    irq::{
+        Serve,
+        Wakers, //
+    },
+    reset, //
+};
+
+/// What is mapped of the BAR: mailbox, interrupt registers, producer ports.
+const FUNC_LEN: usize = 0x214_0000;
+
+/// The registers of a virtual function.
+pub(crate) struct Regs {
+    // The mapping goes before the claim to what it maps.
+    func: Window,
+    bar: Region,
+}
+
+impl Regs {
+    fn new(dev: &pci::Device<Bound>) -> Result<Self> {
+        let bar = Region::new(dev, 0, FUNC_LEN as u64, c"dlb")?;
+        let func = bar.map(0, FUNC_LEN)?;
+        Ok(Self { func, bar })
+    }
+}
+
+impl Csr for Regs {
+    fn read(&self, bar: Bar, offset: u32) -> u32 {
+        match bar {
+            // CAST: `usize` is at least as wide as `u32` on the 64-bit machines that have this
+            // device.
+            Bar::Func => self.func.read32(offset as usize),
+            Bar::Csr => !0,
+        }
+    }
+
+    fn write(&self, bar: Bar, offset: u32, value: u32) {
+        match bar {
+            // CAST: As above.
+            Bar::Func => self.func.write32(offset as usize, value),
+            Bar::Csr => {}
+        }
+    }
+
+    fn pp_line(&self, port: hw::Port, line: &[Hcw; 4]) {
+        let [a, b, c, d] = line.map(Hcw::to_words);
+        let words = [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]];
+        // CAST: As above.
+        self.func.write_line(hw::pp_offset(port) as usize, &words);
+    }
+
+    fn delay_us(&self, us: u32) {
+        fsleep(Delta::from_micros(us.into()));
+    }
+}
+
+/// Interrupt sources that are consumer queues.
+const CQ_SOURCES: usize = MAILBOX_SOURCE as usize;
+
+/// The ports whose consumer queues have one interrupt source, one bit each.
+#[derive(Clone, Copy, Default)]
+struct Ports {
+    ldb: u64,
+    dir: u128,
+}
+
+impl Ports {
+    fn one(port: hw::Port) -> Self {
+        match port {
+            hw::Port::Ldb(id) => Self {
+                ldb: 1u64.checked_shl(id.into()).unwrap_or(0),
+                dir: 0,
+            },
+            hw::Port::Dir(id) => Self {
+                ldb: 0,
+                dir: 1u128.checked_shl(id.into()).unwrap_or(0),
+            },
+        }
+    }
+
+    fn count(self) -> u32 {
+        self.ldb.count_ones().saturating_add(self.dir.count_ones())
+    }
+
+    fn add(&mut self, other: Self) {
+        self.ldb |= other.ldb;
+        self.dir |= other.dir;
+    }
+
+    fn remove(&mut self, other: Self) {
+        self.ldb &= !other.ldb;
+        self.dir &= !other.dir;
+    }
+
+    fn for_each(mut self, mut f: impl FnMut(hw::Port)) {
+        while self.ldb != 0 {
+            // CAST: At most 63.
+            f(hw::Port::Ldb(self.ldb.trailing_zeros() as u8));
+            self.ldb &= self.ldb.wrapping_sub(1);
+        }
+        while self.dir != 0 {
+            // CAST: At most 127.
+            f(hw::Port::Dir(self.dir.trailing_zeros() as u8));
+            self.dir &= self.dir.wrapping_sub(1);
+        }
+    }
+}
+
+/// What the ports of the function are used for. Interrupts look at it, so it has a lock of its own.
+#[pin_data]
+struct Usage {
+    #[pin]
+    table: SpinLock<Table>,
+}
+
+struct Table {
+    /// By interrupt source. There are fewer sources than ports: several ports can share one.
+    by_source: [Ports; CQ_SOURCES],
+    /// By domain.
+    by_domain: [Ports; hw::MAX_DOMAINS],
+    /// The domains that there are, one bit each.
+    domains: u32,
+}
+
+impl Table {
+    const fn new() -> Self {
+        const NONE: Ports = Ports { ldb: 0, dir: 0 };
+        Self {
+            by_source: [NONE; CQ_SOURCES],
+            by_domain: [NONE; hw::MAX_DOMAINS],
+            domains: 0,
+        }
+    }
+}
+
+impl Usage {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                table <- new_spinlock!(Table::new(), "dlb::Usage::table"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn add_domain(&self, domain: u32) {
+        self.table.lock().domains |= 1u32.checked_shl(domain).unwrap_or(0);
+    }
+
+    fn remove_domain(&self, domain: u32) {
+        let mut table = self.table.lock();
+        table.domains &= !1u32.checked_shl(domain).unwrap_or(0);
+        // CAST: As in `Regs::read`.
+        let ports = match table.by_domain.get_mut(domain as usize) {
+            Some(ports) => mem::take(ports),
+            None => return,
+        };
+        for source in &mut table.by_source {
+            source.remove(ports);
+        }
+    }
+
+    /// Chooses the interrupt source of a port of a domain: the one that fewest ports have.
+    fn add_port(&self, domain: u32, port: hw::Port) -> u8 {
+        let one = Ports::one(port);
+        let mut table = self.table.lock();
+        // CAST: As in `Regs::read`.
+        if let Some(ports) = table.by_domain.get_mut(domain as usize) {
+            ports.add(one);
+        }
+        let least = (0u8..)
+            .zip(table.by_source.iter_mut())
+            .min_by_key(|(_, ports)| ports.count());
+        match least {
+            Some((source, ports)) => {
+                ports.add(one);
+                source
+            }
+            None => 0,
+        }
+    }
+
+    fn clear(&self) {
+        *self.table.lock() = Table::new();
+    }
+
+    fn in_use(&self) -> bool {
+        self.table.lock().domains != 0
+    }
+
+    /// The ports that any of these sources stands for.
+    fn ports(&self, sources: u32) -> Ports {
+        let mut all = Ports::default();
+        let table = self.table.lock();
+        for (source, ports) in (0u32..).zip(&table.by_source) {
+            if sources.checked_shr(source).unwrap_or(0) & 1 != 0 {
+                all.add(*ports);
+            }
+        }
+        all
+    }
+}
+
+/// A virtual function whose driver, this one, is registered with the physical function.
+pub(crate) struct VirtualFunction {
+    regs: Arc<Regs>,
+    hw: VfDev,
+    usage: Arc<Usage>,
+    sparse: bool,
+    total: hw::Resources,
+    /// A request was not answered: what the physical function has made of it is not known, and
+    /// nothing is asked any more until the function was reset.
+    lost: Cell<bool>,
+}
+
+impl VirtualFunction {
+    /// Maps the registers and registers with the physical function.
+    fn new(dev: &pci::Device<Core<'_>>, version: hw::Version) -> Result<Self> {
+        let mut function = Self {
+            regs: Arc::new(Regs::new(dev)?, GFP_KERNEL)?,
+            hw: VfDev::new(version),
+            usage: Usage::new()?,
+            sparse: true,
+            total: hw::Resources::default(),
+            lost: Cell::new(false),
+        };
+        function
+            .register(dev)
+            .and_then(|()| {
+                // What an earlier driver may have left behind.
+                function.hw.reset(&*function.regs)?;
+                function.look()
+            })
+            .map_err(|err| {
+                dev_err!(
+                    dev,
+                    "the physical function does not work with us: {}\n",
+                    Words(&err)
+                );
+                errno(&err)
+            })?;
+        Ok(function)
+    }
+
+    fn register(&mut self, dev: &pci::Device<Core<'_>>) -> hw::Result {
+        match self.hw.register(&*self.regs) {
+            // An earlier driver may have gone while it waited for an answer: a reset gives the
+            // mailbox back.
+            Err(hw::Error::Timeout(_) | hw::Error::Gone) => {
+                if glue_pci::reset_function(dev).is_err() {
+                    return Err(hw::Error::Gone);
+                }
+                self.hw.wait_reset(&*self.regs)?;
+                self.hw.register(&*self.regs)
+            }
+            result => result,
+        }
+    }
+
+    /// Finds out what does not change while the driver is registered.
+    fn look(&mut self) -> hw::Result {
+        self.hw.clear_interrupts(&*self.regs);
+        self.sparse = self.hw.is_sparse(&*self.regs)?;
+        self.total = self.hw.total(&*self.regs)?;
+        Ok(())
+    }
+
+    /// Asks the physical function for something.
+    fn ask<R>(&self, request: impl FnOnce(&VfDev, &Regs) -> hw::Result<R>) -> hw::Result<R> {
+        if self.lost.get() {
+            return Err(hw::Error::Broken);
+        }
+        let result = request(&self.hw, &self.regs);
+        if let Err(hw::Error::Timeout(_)) = result {
+            self.lost.set(true);
+        }
+        result
+    }
+}
+
+impl Drop for VirtualFunction {
+    fn drop(&mut self) {
+        // Nobody is left whom an error could be told.
+        let _ = self.hw.unregister(&*self.regs);
+    }
+}
+
+impl Function for VirtualFunction {
+    fn version(&self) -> hw::Version {
+        self.hw.version()
+    }
+
+    fn sparse(&self) -> bool {
+        self.sparse
+    }
+
+    fn sequence_numbers(&self) -> hw::Result<[u32; 2]> {
+        // The physical function may change them while no queue of anybody uses them.
+        self.ask(|vf, csr| Ok([vf.sequence_numbers(csr, 0)?, vf.sequence_numbers(csr, 1)?]))
+    }
+
+    fn available(&self) -> hw::Result<hw::Resources> {
+        self.ask(|vf, csr| vf.available(csr))
+    }
+
+    fn total(&self) -> hw::Resources {
+        self.total
+    }
+
+    fn create_domain(&mut self, args: &hw::DomainArgs) -> hw::Result<u32> {
+        let id = self.ask(|vf, csr| vf.create_domain(csr, args))?;
+        self.usage.add_domain(id);
+        Ok(id)
+    }
+
+    fn create_ldb_queue(&mut self, domain: u32, args: &hw::LdbQueueArgs) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.create_ldb_queue(csr, domain, args))
+    }
+
+    fn create_dir_queue(&mut self, domain: u32, args: &hw::DirQueueArgs) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.create_dir_queue(csr, domain, args))
+    }
+
+    fn create_ldb_port(&mut self, domain: u32, args: &hw::LdbPortArgs) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.create_ldb_port(csr, domain, args))
+    }
+
+    fn create_dir_port(&mut self, domain: u32, args: &hw::DirPortArgs) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.create_dir_port(csr, domain, args))
+    }
+
+    fn enable_interrupt(&mut self, domain: u32, port: hw::PortId, threshold: u32) -> hw::Result {
+        let source = self
+            .usage
+            .add_port(domain, self.physical_port(domain, port)?);
+        let ours = self.hw.registration().vf_id;
+        self.ask(|vf, csr| vf.enable_cq_interrupt(csr, port, threshold, source, ours))
+    }
+
+    fn set_cq_weight(&mut self, domain: u32, port: u32, limit: u32) -> hw::Result {
+        self.ask(|vf, csr| vf.set_cq_weight(csr, domain, port, limit))
+    }
+
+    fn link(&mut self, domain: u32, port: u32, queue: u32, priority: u32) -> hw::Result {
+        self.ask(|vf, csr| vf.map_queue(csr, domain, port, queue, priority))
+    }
+
+    fn unlink(&mut self, domain: u32, port: u32, queue: u32) -> hw::Result {
+        self.ask(|vf, csr| vf.unmap_queue(csr, domain, port, queue))
+    }
+
+    fn pending_unlinks(&self, domain: u32, port: u32) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.pending_unmaps(csr, domain, port))
+    }
+
+    fn service_pending(&mut self, _stuck: &mut dyn FnMut(StuckLink)) -> hw::Result<u32> {
+        // The physical function finishes what is under way.
+        Ok(0)
+    }
+
+    fn start(&mut self, domain: u32) -> hw::Result {
+        self.ask(|vf, csr| vf.start_domain(csr, domain))
+    }
+
+    fn stop(&mut self, domain: u32) -> hw::Result {
+        self.ask(|vf, csr| vf.stop_domain(csr, domain))
+    }
+
+    fn set_port_enabled(&mut self, domain: u32, port: hw::PortId, on: bool) -> hw::Result {
+        self.ask(|vf, csr| vf.set_port_enabled(csr, domain, port, on))
+    }
+
+    fn ldb_queue_depth(&self, domain: u32, queue: u32) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.ldb_queue_depth(csr, domain, queue))
+    }
+
+    fn dir_queue_depth(&self, domain: u32, queue: u32) -> hw::Result<u32> {
+        self.ask(|vf, csr| vf.dir_queue_depth(csr, domain, queue))
+    }
+
+    fn xstat(&self, _domain: u32, stat: hw::Xstat) -> hw::Result<u64> {
+        let unknown = hw::Error::Unsupported(hw::error::Feature::MailboxCommand);
+        self.ask(|vf, csr| vf.xstat(csr, stat))?.ok_or(unknown)
+    }
+
+    fn reset_domain(&mut self, domain: u32) -> hw::Result {
+        self.ask(|vf, csr| vf.reset_domain(csr, domain))?;
+        self.usage.remove_domain(domain);
+        Ok(())
+    }
+
+    fn physical_port(&self, _domain: u32, port: hw::PortId) -> hw::Result<hw::Port> {
+        // What is behind the numbers that the function knows is nobody's business here.
+        self.hw.port(port)
+    }
+
+    fn producer(&self, port: hw::Port) -> Result<Pfn> {
+        self.regs.bar.pfn(hw::pp_offset(port).into())
+    }
+
+    fn restart(&mut self) -> hw::Result {
+        self.hw.wait_reset(&*self.regs)?;
+        self.usage.clear();
+        self.lost.set(false);
+        match self.ask(|vf, csr| vf.reset(csr)) {
+            // The physical function was reset too, and does not know us any more.
+            Err(hw::Error::Mailbox { .. }) => self.hw.register(&*self.regs)?,
+            result => result?,
+        }
+        self.look()
+    }
+
+    fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn Csr)> {
+        None
+    }
+}
+
+/// How many messages of the physical function are kept until somebody looks at them.
+const INBOX: usize = 64;
+
+/// Messages that have been acknowledged and not been handled.
+#[pin_data]
+struct Inbox {
+    #[pin]
+    letters: Mutex<Letters>,
+}
+
+struct Letters {
+    /// Alerts, oldest first; room for `INBOX` from the start.
+    alerts: KVec<DomainAlert>,
+    /// The physical function is about to be reset.
+    pre_reset: bool,
+}
+
+impl Inbox {
+    fn new() -> Result<Arc<Self>> {
+        let alerts = KVec::with_capacity(INBOX, GFP_KERNEL)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                letters <- new_mutex!(
+                    Letters {
+                        alerts,
+                        pre_reset: false,
+                    },
+                    "dlb::Inbox::letters"
+                ),
+            }),
+            GFP_KERNEL,
+        )
+    }
+}
+
+/// The work of handling messages of the physical function.
+struct Messages {
+    device: Arc<Device>,
+    inbox: Arc<Inbox>,
+}
+
+/// What an alert of the physical function is about.
+fn kind(alert: u32) -> AlertKind {
+    match alert {
+        0 => AlertKind::IllegalEnqueue,
+        1 => AlertKind::ExcessTokens,
+        2 => AlertKind::IllegalHcw,
+        3 => AlertKind::IllegalQueue,
+        4 => AlertKind::DisabledQueue,
+        5 => AlertKind::DeviceReset,
+        6 => AlertKind::User,
+        7 => AlertKind::Watchdog,
+        _ => AlertKind::Unknown,
+    }
+}
+
+impl Messages {
+    fn alert(&self, message: &DomainAlert) {
+        let live = self
+            .device
+            .lock()
+            .domains
+            .iter()
+            .find(|live| live.id() == message.domain_id && !live.has_ended())
+            .cloned();
+        if let Some(live) = live {
+            let data = message.aux_alert_data.into();
+            trace::alert(
+                self.device.name.as_str(),
+                live.domain_id(),
+                message.alert_id,
+                data,
+            );
+            live.alert(Alert {
+                kind: kind(message.alert_id),
+                data,
+            });
+        }
+    }
+}
+
+impl Run for Messages {
+    fn run(&self) -> Option<Msecs> {
+        loop {
+            let (alert, pre_reset) = {
+                let mut letters = self.inbox.letters.lock();
+                let alert = vec::remove(&mut letters.alerts, 0);
+                let pre_reset = alert.is_none() && mem::take(&mut letters.pre_reset);
+                (alert, pre_reset)
+            };
+            match alert {
+                Some(alert) => self.alert(&alert),
+                None if pre_reset => reset::pf_resets(&self.device),
+                None => return None,
+            }
+        }
+    }
+}
+
+/// The interrupts of a virtual function.
+pub(crate) struct Interrupts {
+    regs: Arc<Regs>,
+    hw: VfDev,
+    wakers: Arc<Wakers>,
+    usage: Arc<Usage>,
+    inbox: Arc<Inbox>,
+    work: Pin<KBox<Delayed<Messages>>>,
+    /// How many messages (MSI) there are: a power of two.
+    messages: u32,
+}
+
+impl Interrupts {
+    fn message(&self, message: u32) {
+        if let Ok(sources) = self.hw.take_interrupts(&*self.regs, message, self.messages) {
+            let usage = self.usage.ports(sources);
+            usage.for_each(|port| self.wakers.wake(port));
+            if sources.checked_shr(MAILBOX_SOURCE).unwrap_or(0) & 1 != 0 {
+                self.mailbox();
+            }
+        }
+        self.hw.interrupt_done(&*self.regs, message);
+    }
+
+    /// Takes a message of the physical function, which waits for that. What is to be done about it
+    /// can take a request to the physical function, and is left to the work.
+    fn mailbox(&self) {
+        let Ok(message) = self.hw.read_message(&*self.regs) else {
+            return;
+        };
+        if message == PfMessage::InUse {
+            self.hw.answer_in_use(&*self.regs, self.usage.in_use());
+        }
+        {
+            let mut letters = self.inbox.letters.lock();
+            match message {
+                // Alerts beyond what there is room for are lost.
+                PfMessage::Alert(alert) if letters.alerts.len() < INBOX => {
+                    let _ = vec::push(&mut letters.alerts, alert);
+                }
+                PfMessage::PreReset => letters.pre_reset = true,
+                PfMessage::Alert(_) | PfMessage::InUse | PfMessage::Unknown(_) => {}
+            }
+        }
+        self.hw.acknowledge(&*self.regs);
+        self.work.queue(0);
+    }
+}
+
+impl Serve for Interrupts {
+    fn serve(&self) {
+        for message in 0..self.messages {
+            self.message(message);
+        }
+    }
+
+    fn wakers(&self) -> &Wakers {
+        &self.wakers
+    }
+}
+
+/// The handler of one of the messages (MSI).
+pub(crate) struct Message {
+    interrupts: Arc<Interrupts>,
+    number: u32,
+}
+
+impl Handler for Message {
+    fn handle(&self) {
+        self.interrupts.message(self.number);
+    }
+}
+
+/// The handlers of all messages.
+pub(crate) type Vectors = KVec<Pin<KBox<Registration<Message>>>>;
+
+/// The most messages that a function can have: one per source.
+const MESSAGES_MAX: u32 = 32;
+
+/// Allocates a message per consumer queue and one for the mailbox, or as many as there are: a power
+/// of two, because the device puts the number of the source into the lower bits of the message.
+fn allocate_messages(dev: &pci::Device<Bound>, total: &hw::Resources) -> Result<u32> {
+    let queues = total.ldb_ports().saturating_add(total.dir_ports);
+    let wanted = queues.saturating_add(1).clamp(1, MESSAGES_MAX);
+    let mut messages = wanted.checked_next_power_of_two().unwrap_or(MESSAGES_MAX);
+    loop {
+        let types = pci::IrqTypes::default().with(pci::IrqType::Msi);
+        match dev.alloc_irq_vectors(messages, messages, types) {
+            Ok(_) => return Ok(messages),
+            Err(err) if messages == 1 => {
+                dev_err!(dev, "no MSI message\n");
+                return Err(err);
+            }
+            Err(_) => messages >>= 1,
+        }
+    }
+}
+
+/// A virtual function appeared. Returns its handlers and the device.
+pub(crate) fn probe(
+    dev: &pci::Device<Core<'_>>,
+    binding: Arc<Binding>,
+    version: hw::Version,
+) -> Result<(Vectors, Arc<Device>)> {
+    let function = VirtualFunction::new(dev, version)?;
+    let registration = *function.hw.registration();
+    if function.hw.is_auxiliary() {
+        dev_info!(
+            dev,
+            "VF {} only lends its interrupts to VF {}, which does not need them\n",
+            registration.vf_id,
+            registration.primary_vf_id
+        );
+        return Err(ENODEV);
+    }
+    if function.total.domains == 0 {
+        dev_info!(
+            dev,
+            "VF {} has no domains: assign resources to it (vf{}_resources), then bind it\n",
+            registration.vf_id,
+            registration.vf_id
+        );
+        return Err(ENODEV);
+    }
+
+    let regs = function.regs.clone();
+    let hw = function.hw;
+    let usage = function.usage.clone();
+    let messages = allocate_messages(dev, &function.total)?;
+    let wakers = Wakers::new()?;
+    let device = Device::new(version, binding, wakers.clone(), function)?;
+    let inbox = Inbox::new()?;
+    let work = Messages {
+        device: device.clone(),
+        inbox: inbox.clone(),
+    };
+    let interrupts = Arc::new(
+        Interrupts {
+            regs,
+            hw,
+            wakers,
+            usage,
+            inbox,
+            work: KBox::pin_init(Delayed::new(work), GFP_KERNEL)?,
+            messages,
+        },
+        GFP_KERNEL,
+    )?;
+
+    let mut vectors = KVec::with_capacity(MESSAGES_MAX as usize, GFP_KERNEL)?;
+    for number in 0..messages {
+        let handler = Message {
+            interrupts: interrupts.clone(),
+            number,
+        };
+        let name = CString::try_from_fmt(fmt!("{}-{number}", device.name))?;
+        let vector = KBox::pin_init(Registration::new(dev, number, name, handler), GFP_KERNEL)?;
+        vec::push(&mut vectors, vector)?;
+    }
+    Device::employ(&device, interrupts)?;
+    Device::publish(&device).inspect_err(|_| device.retire())?;
+    dev_info!(
+        dev,
+        "{}: VF {} of a DLB {}, {messages} MSI messages\n",
+        device.name,
+        registration.vf_id,
+        device::version_name(version)
+    );
+    Ok((vectors, device))
+}
