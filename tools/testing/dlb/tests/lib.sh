@@ -67,3 +67,15 @@ all_free() {
 		done
 	done
 }
+
+# Makes one virtual function, dlb1, that has everything which the first device has.
+vf_whole() {
+	for vf_whole_pf in "$DRIVER"/*:*; do break; done
+	# Its driver refuses it at first, because it has nothing.
+	echo 1 > "$vf_whole_pf/sriov_numvfs" &&
+		echo 1 > "$vf_whole_pf/vf_split_evenly" &&
+		basename "$(readlink "$vf_whole_pf/virtfn0")" > "$DRIVER/bind" || {
+		echo "Bail out! no virtual function"
+		exit 1
+	}
+}

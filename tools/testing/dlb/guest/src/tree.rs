@@ -18,6 +18,11 @@ pub const ROOT: &str = "/sys/kernel/config/dlb";
 /// The driver's directory on the PCI bus.
 pub const DRIVER: &str = "/sys/bus/pci/drivers/dlb";
 
+/// The device that suites work on: `dlb0`, or what the environment says in `DLB_TEST_DEVICE`.
+pub fn device_name() -> String {
+    std::env::var("DLB_TEST_DEVICE").unwrap_or_else(|_| "dlb0".into())
+}
+
 /// Writes the bytes in one write(2), as a shell's `echo` does.
 pub fn put(path: &Path, bytes: &[u8]) -> Result<(), Errno> {
     let mut file = fs::OpenOptions::new().write(true).open(path)?;
@@ -98,10 +103,15 @@ impl Domain {
     pub fn make(name: &str) -> Result<Self, Errno> {
         let path = Path::new(ROOT).join(name);
         fs::create_dir(&path)?;
-        Ok(Self {
+        let domain = Self {
             name: name.into(),
             obj: Object(path),
-        })
+        };
+        // Otherwise it stays on "auto", which is a case of its own.
+        if std::env::var_os("DLB_TEST_DEVICE").is_some() {
+            domain.set("device", device_name())?;
+        }
+        Ok(domain)
     }
 
     pub fn set(&self, name: &str, value: impl ToString) -> Result<(), Errno> {
@@ -139,7 +149,7 @@ impl Domain {
 
     /// The domain's directory under `/dev`.
     pub fn dir(&self) -> PathBuf {
-        Path::new("/dev/dlb0").join(&self.name)
+        Path::new("/dev").join(device_name()).join(&self.name)
     }
 
     /// Removes the domain and all that is in it.
@@ -208,17 +218,24 @@ impl Device {
             .collect()
     }
 
-    /// The first device.
+    /// The device that the suite works on, see [`device_name`].
     pub fn first() -> Result<Self, String> {
+        let name = device_name();
         Self::all()
             .into_iter()
-            .next()
-            .ok_or_else(|| format!("no device under {DRIVER}"))
+            .find(|d| {
+                d.obj
+                    .get("dev_id")
+                    .is_ok_and(|id| format!("dlb{id}") == name)
+            })
+            .ok_or_else(|| format!("no device {name} under {DRIVER}"))
     }
 
     /// Whether this is a DLB 2.5, by its PCI device number.
     pub fn is_v25(&self) -> bool {
-        self.obj.get("device").is_ok_and(|id| id == "0x2714")
+        self.obj
+            .get("device")
+            .is_ok_and(|id| id == "0x2714" || id == "0x2715")
     }
 
     /// All counts of a group of sysfs attributes.
