@@ -85,6 +85,10 @@ void dlb_pp_line(void __iomem *to, const void *line)
 
 bool dlb_queue_active(struct wait_queue_head *queue)
 {
+	/*
+	 * May miss a sleeper that is just being added. The callers only use it
+	 * to skip work that they come back to, never to leave out a wake-up.
+	 */
 	return waitqueue_active(queue);
 }
 

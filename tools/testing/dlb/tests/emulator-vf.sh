@@ -43,8 +43,8 @@ each_is_right() {
 		[ "$(cat "$vf/vendor")" = 0x8086 ] || return 1
 		[ "$(cat "$vf/device")" = "$(printf '0x%04x' $((pf_id + 1)))" ] || return 1
 		[ "$(cat "$vf/class")" = 0x0b4000 ] || return 1
-		set -- $(head -n 1 "$vf/resource")
-		[ $(($2 - $1 + 1)) = $((64 << 20)) ] || return 1
+		read -r first last _ < "$vf/resource"
+		[ $((last - first + 1)) = $((64 << 20)) ] || return 1
 		# MSI at 0xb0 and able to do 32 messages; MSI-X would mean another kind of VF.
 		[ "$(word "$vf" 0xb0 | cut -c3-4)" = 05 ] || return 1
 		[ $((0x$(word "$vf" 0xb2) >> 1 & 7)) = 5 ] || return 1
