@@ -32,10 +32,10 @@ impl Name {
     /// Checks and takes over a name.
     ///
     /// A name is 1 to [`NAME_MAX`] letters, digits, `.`, `_` and `-`, and does not start with a
-    /// dot: it becomes a path component in configfs, in `/dev` and in sysfs, where `!` and `/` have
-    /// meanings of their own.
+    /// dot or a dash: it becomes a path component in configfs, in `/dev` and in sysfs, where `!`
+    /// and `/` have meanings of their own, and a word in `links`, where a dash in front has one.
     pub(crate) fn new(text: &[u8]) -> Result<Self> {
-        if text.first().is_none_or(|&c| c == b'.') {
+        if text.first().is_none_or(|&c| matches!(c, b'.' | b'-')) {
             return Err(EINVAL);
         }
         if !text
