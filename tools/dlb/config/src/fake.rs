@@ -48,6 +48,11 @@ impl Fake {
             ("dev_id", "0"),
             ("sriov_numvfs", "0"),
             ("sriov_totalvfs", "16"),
+            ("sriov_drivers_autoprobe", "1"),
+            ("tuning/cq_layout", "sparse"),
+            ("tuning/cq_watchdog_seconds", "10"),
+            ("tuning/qe_sa_pct", "1"),
+            ("tuning/qid_sa_pct", "0"),
             ("sequence_numbers/group0_sns_per_queue", "64"),
             ("sequence_numbers/group1_sns_per_queue", "64"),
             ("cos_bw/cos0_bw_percent", "25"),
@@ -160,6 +165,48 @@ impl Fake {
         }
     }
 
+    /// Writes a file of the device. Virtual functions come and go, and have what they are given.
+    fn write_device(&self, path: &Path, value: &str) -> io::Result<()> {
+        let count = |path: &Path| -> io::Result<u32> {
+            self.read(path)?.parse().map_err(|_| errno(EINVAL))
+        };
+        let dir = path.parent().unwrap_or(Path::new("/"));
+        if path.ends_with("sriov_numvfs") {
+            let (on, new) = (count(path)?, value.parse().map_err(|_| errno(EINVAL))?);
+            if on > 0 && new > 0 {
+                return Err(errno(EBUSY));
+            }
+            for vf in 0..on {
+                let share = dir.join(format!("vf{vf}_resources"));
+                self.put(&share.join("locked"), "0");
+                for resource in system::RESOURCES {
+                    self.write_device(&share.join(resource), "0")?;
+                }
+                let mut nodes = self.nodes.borrow_mut();
+                nodes.retain(|node, _| !node.starts_with(&share));
+            }
+            for vf in 0..new {
+                let share = dir.join(format!("vf{vf}_resources"));
+                self.put(&share.join("locked"), "0");
+                for resource in system::RESOURCES {
+                    self.put(&share.join(resource), "0");
+                }
+            }
+        } else if dir.to_string_lossy().ends_with("_resources") && !path.ends_with("locked") {
+            let name = path.file_name().unwrap_or_default();
+            if self.read(&dir.join("locked"))? == "1" {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            let new: u32 = value.parse().map_err(|_| errno(EINVAL))?;
+            let pool = dir.with_file_name("avail_resources").join(name);
+            let all = count(&pool)? + count(path)?;
+            let left = all.checked_sub(new).ok_or(errno(ENOSPC))?;
+            self.put(&pool, &left.to_string());
+        }
+        self.put(path, value);
+        Ok(())
+    }
+
     /// Moves what a domain needs out of what is free, or back.
     fn build(&self, name: &str, on: bool) -> io::Result<()> {
         let live = system::read_domain(self, name)
@@ -229,8 +276,7 @@ impl Files for Fake {
         self.change()?;
         self.read(path)?;
         let Some(parts) = Self::place(path) else {
-            self.put(path, value);
-            return Ok(());
+            return self.write_device(path, value);
         };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let (domain, kind, name) = match parts[..] {

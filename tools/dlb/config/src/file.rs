@@ -6,6 +6,15 @@
 //! [devices.dlb0]
 //! sequence_numbers = [64, 512]        # per ordered queue, for group 0 and 1
 //! cos_bandwidth = [40, 20, 20, 20]    # percent, for class 0 to 3
+//! num_vfs = 2                         # virtual functions
+//!
+//! [devices.dlb0.tuning]
+//! cq_watchdog_seconds = 40
+//!
+//! [devices.dlb0.vfs.0]                # what the first has; the second has nothing
+//! num_sched_domains = 4
+//! num_ldb_queues = 8
+//! num_ldb_ports = 16
 //!
 //! [domains.packets]
 //! device = "dlb0"
@@ -31,8 +40,9 @@ use std::fmt::Write as _;
 use toml::de::{DeTable, DeValue};
 use toml::Spanned;
 
-use crate::schema::{self, Form, Kind};
-use crate::topology::{DeviceSettings, Domain, Object, Place, Problem, Topology};
+use crate::schema::{self, Form, Kind, TUNING, VFS};
+use crate::system::RESOURCES;
+use crate::topology::{is_class, DeviceSettings, Domain, Object, Place, Problem, Share, Topology};
 
 /// Reads a topology from the text of a file called `file`.
 ///
@@ -192,15 +202,119 @@ impl Reader<'_> {
                         self.wrong(value, device, Some("cos_bandwidth"), reason);
                     }
                 }
+                "tuning" => {
+                    let table = self.table(value, device, Some("tuning"));
+                    for (key, value) in table.into_iter().flatten() {
+                        self.tuning(&mut settings, device, key, value);
+                    }
+                }
+                "num_vfs" => {
+                    let form = Form::Number(0, VFS);
+                    settings.num_vfs = self.number(value, device, "num_vfs", form);
+                }
+                "vfs" => {
+                    let table = self.table(value, device, Some("vfs"));
+                    for (key, value) in table.into_iter().flatten() {
+                        self.share(&mut settings, device, key, value);
+                    }
+                }
                 other => self.wrong(
                     key,
                     device,
                     Some(other),
-                    "is no setting of a device: there are sequence_numbers and cos_bandwidth",
+                    "is no setting of a device: there are sequence_numbers, cos_bandwidth, \
+                     num_vfs, vfs and tuning",
                 ),
             }
         }
+        match (settings.num_vfs, settings.vfs.last_key_value()) {
+            (Some(count), Some((last, share))) if *last >= count => self.problems.push(Problem {
+                place: share.place.clone(),
+                object: format!("{device}/vfs/{last}"),
+                attribute: None,
+                reason: format!("is beyond num_vfs, which is {count}"),
+            }),
+            // Where what they have is said, so many are meant.
+            (None, Some((last, _))) => settings.num_vfs = Some(last + 1),
+            _ => (),
+        }
         settings
+    }
+
+    fn tuning(
+        &mut self,
+        settings: &mut DeviceSettings,
+        device: &str,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Value<'_>,
+    ) {
+        let object = format!("{device}/tuning");
+        let word = key.get_ref().as_ref();
+        let Some((name, form)) = TUNING.iter().find(|(name, _)| *name == word) else {
+            let names: Vec<_> = TUNING.iter().map(|(name, _)| *name).collect();
+            let reason = format!("is unknown: there are {}", names.join(", "));
+            return self.wrong(key, &object, Some(word), &reason);
+        };
+        match plain(value.get_ref()).and_then(|text| form.canonical(&text)) {
+            Ok(text) => {
+                settings.tuning.insert(name, text);
+            }
+            Err(reason) => self.wrong(value, &object, Some(word), &reason),
+        }
+    }
+
+    /// What one virtual function shall have.
+    fn share(
+        &mut self,
+        settings: &mut DeviceSettings,
+        device: &str,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Value<'_>,
+    ) {
+        let object = format!("{device}/vfs/{}", key.get_ref());
+        let vf = Form::Number(0, VFS - 1)
+            .canonical(key.get_ref())
+            .ok()
+            .filter(|text| text == key.get_ref().as_ref())
+            .and_then(|text| text.parse().ok());
+        let Some(vf) = vf else {
+            let reason = format!("is no number of a virtual function, from 0 to {}", VFS - 1);
+            return self.wrong(key, &object, None, &reason);
+        };
+        let mut share = Share {
+            place: Some(self.place(key.span().start)),
+            ..Share::default()
+        };
+        let Some(table) = self.table(value, &object, None) else {
+            return;
+        };
+        for (key, value) in table {
+            let word = key.get_ref().as_ref();
+            let Some(name) = RESOURCES.iter().find(|name| **name == word) else {
+                let reason = format!("is no resource: there are {}", RESOURCES.join(", "));
+                self.wrong(key, &object, Some(word), &reason);
+                continue;
+            };
+            let form = Form::Number(0, 65535);
+            if let Some(count) = self.number(value, &object, word, form) {
+                share.resources.insert(name, count);
+            }
+        }
+        if !share.by_class() && share.resources.keys().any(|name| is_class(name)) {
+            let reason = "is the sum over all classes of service: give either it or the classes";
+            self.wrong(key, &object, Some("num_ldb_ports"), reason);
+        }
+        settings.vfs.insert(vf, share);
+    }
+
+    fn number(&mut self, value: &Value<'_>, object: &str, name: &str, form: Form) -> Option<u32> {
+        match plain(value.get_ref()).and_then(|text| form.canonical(&text)) {
+            Ok(text) => text.parse().ok(),
+            Err(reason) => {
+                self.wrong(value, object, Some(name), &reason);
+                None
+            }
+        }
     }
 
     /// A list of numbers, one for each of `count` things.
@@ -375,6 +489,25 @@ fn write_topology(out: &mut String, topology: &Topology) -> std::fmt::Result {
             if !values.is_empty() {
                 let words: Vec<_> = values.values().map(u32::to_string).collect();
                 writeln!(out, "{key} = [{}]", words.join(", "))?;
+            }
+        }
+        if let Some(count) = settings.num_vfs {
+            writeln!(out, "num_vfs = {count}")?;
+        }
+        if !settings.tuning.is_empty() {
+            section(out, &["devices", name, "tuning"])?;
+        }
+        for (key, value) in &settings.tuning {
+            if value.parse::<u32>().is_ok() {
+                writeln!(out, "{key} = {value}")?;
+            } else {
+                writeln!(out, "{key} = \"{value}\"")?;
+            }
+        }
+        for (vf, share) in &settings.vfs {
+            section(out, &["devices", name, "vfs", &vf.to_string()])?;
+            for (resource, count) in &share.resources {
+                writeln!(out, "{resource} = {count}")?;
             }
         }
     }

@@ -14,4 +14,4 @@ mod topology;
 
 pub use plan::{Permissions, Plan};
 pub use schema::Kind;
-pub use topology::{DeviceSettings, Domain, Object, Place, Problem, Topology};
+pub use topology::{DeviceSettings, Domain, Object, Place, Problem, Share, Topology};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::schema::Kind;
 use crate::system::{self, Device, Files, LiveDomain, Unreadable, CONFIGFS};
-use crate::topology::{Domain, Object, Place, Topology};
+use crate::topology::{DeviceSettings, Domain, Object, Place, Share, Topology};
 
 /// One operation on the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,11 @@ pub enum Action {
     Make,
     /// Remove it; it held these values beside the defaults.
     Remove(Vec<(&'static str, String)>),
+    /// Nothing by itself: the next step takes this value away, and back again it has to be written.
+    Lose {
+        /// What is there.
+        old: String,
+    },
     /// Write a value over another.
     Write {
         /// What is there.
@@ -49,6 +54,7 @@ impl fmt::Display for Step {
         match &self.action {
             Action::Make => write!(f, "mkdir {path}"),
             Action::Remove(_) => write!(f, "rmdir {path}"),
+            Action::Lose { old } => write!(f, "# {old} < {path}"),
             Action::Write { new, .. } if new.contains(' ') || new.is_empty() => {
                 write!(f, "echo \"{new}\" > {path}")
             }
@@ -63,6 +69,9 @@ pub struct Plan {
     /// In this order.
     pub steps: Vec<Step>,
 }
+
+/// A count of a virtual function: its number, the resource, what is there, what shall be.
+type Change = (u32, &'static str, u32, u32);
 
 /// What may be done to reach the goal.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,6 +100,30 @@ pub enum Impossible {
         /// What differs first.
         what: String,
         /// Where that was asked for.
+        place: Option<Place>,
+    },
+    /// A virtual function that is in use would have to change.
+    #[error(
+        "{}virtual function {vf} of {device} is locked, because its driver has registered: unbind \
+         it, or allow with --restart to turn virtual functions off and on",
+        prefix(place)
+    )]
+    Locked {
+        /// The device.
+        device: String,
+        /// The number of the virtual function.
+        vf: u32,
+        /// Where the change was asked for.
+        place: Option<Place>,
+    },
+    /// The device has no such setting.
+    #[error("{}{device} has no {what}", prefix(place))]
+    NoSetting {
+        /// The device.
+        device: String,
+        /// The setting.
+        what: String,
+        /// Where it was asked for.
         place: Option<Place>,
     },
     /// The file speaks of a device that is not there.
@@ -140,7 +173,7 @@ impl Plan {
                 enable.push(domain);
             }
         }
-        plan.settings(wanted, files)?;
+        plan.settings(wanted, permissions, files)?;
         for domain in enable {
             plan.enable(domain, true);
         }
@@ -284,7 +317,12 @@ impl Plan {
     }
 
     /// Writes the settings of devices that differ.
-    fn settings(&mut self, wanted: &Topology, files: &dyn Files) -> Result<(), Impossible> {
+    fn settings(
+        &mut self,
+        wanted: &Topology,
+        permissions: Permissions,
+        files: &dyn Files,
+    ) -> Result<(), Impossible> {
         if wanted.devices.is_empty() {
             return Ok(());
         }
@@ -321,8 +359,115 @@ impl Plan {
                     self.write(path, &old.to_string(), &new.to_string(), place.as_ref());
                 }
             }
+            for (tuning, new) in &settings.tuning {
+                let Some(old) = device.tuning.get(tuning) else {
+                    return Err(Impossible::NoSetting {
+                        device: name.clone(),
+                        what: format!("tuning/{tuning}"),
+                        place: place.clone(),
+                    });
+                };
+                if old != new {
+                    let path = device.path().join("tuning").join(tuning);
+                    self.write(path, old, new, place.as_ref());
+                }
+            }
+            self.shares(device, settings, permissions, files)?;
         }
         Ok(())
+    }
+
+    /// Turns virtual functions on or off, and gives them what they shall have.
+    fn shares(
+        &mut self,
+        device: &Device,
+        settings: &DeviceSettings,
+        permissions: Permissions,
+        files: &dyn Files,
+    ) -> Result<(), Impossible> {
+        let Some(count) = settings.num_vfs else {
+            return Ok(());
+        };
+        let (on, most) = device.vfs;
+        let place = settings.place.as_ref();
+        if count > most {
+            return Err(Impossible::NoSetting {
+                device: device.name.clone(),
+                what: format!("{count} virtual functions, but {most}"),
+                place: place.cloned(),
+            });
+        }
+        let nothing = Share::default();
+        let now = system::read_shares(files, device);
+        let wanted = |vf: u32| settings.vfs.get(&vf).unwrap_or(&nothing);
+        let differs = |vf: u32| -> Vec<Change> {
+            let has = now.get(&vf).map(|live| &live.resources);
+            let old = |name: &str| has.and_then(|has| has.get(name)).copied().unwrap_or(0);
+            let counts = wanted(vf).counts();
+            counts
+                .map(|(name, new)| (vf, name, old(name), new))
+                .filter(|(_, _, old, new)| old != new)
+                .collect()
+        };
+        // Their number is fixed while they are on.
+        let mut anew = on != count;
+        let obstacle = now
+            .iter()
+            .find(|(vf, live)| live.locked && (anew || !differs(**vf).is_empty()));
+        if let Some((vf, _)) = obstacle {
+            if !permissions.restart {
+                return Err(Impossible::Locked {
+                    device: device.name.clone(),
+                    vf: *vf,
+                    place: wanted(*vf).place.as_ref().or(place).cloned(),
+                });
+            }
+            anew = true;
+        }
+        if !anew {
+            self.changes(device, settings, (0..count).flat_map(differs).collect());
+            return Ok(());
+        }
+        let number = device.path().join("sriov_numvfs");
+        let probe = device.path().join("sriov_drivers_autoprobe");
+        let probes = files.read(&probe).is_ok_and(|text| text == "1");
+        // Their driver must not come before they have something: then it is too late.
+        if probes {
+            self.write(probe.clone(), "1", "0", place);
+        }
+        if on > 0 {
+            for (vf, live) in &now {
+                for (name, old) in live.share().resources {
+                    let path = system::share_path(device, *vf).join(name);
+                    let old = old.to_string();
+                    self.push(path, Action::Lose { old }, place.cloned());
+                }
+            }
+            self.write(number.clone(), &on.to_string(), "0", place);
+        }
+        if count > 0 {
+            self.write(number, "0", &count.to_string(), place);
+            let all = |vf| {
+                let counts = wanted(vf).counts().filter(|(_, new)| *new > 0);
+                counts.map(move |(name, new)| (vf, name, 0, new))
+            };
+            self.changes(device, settings, (0..count).flat_map(all).collect());
+        }
+        if probes {
+            self.write(probe, "0", "1", place);
+        }
+        Ok(())
+    }
+
+    fn changes(&mut self, device: &Device, settings: &DeviceSettings, mut changes: Vec<Change>) {
+        // What shrinks makes room for what grows.
+        changes.sort_by_key(|(_, _, old, new)| new > old);
+        for (vf, name, old, new) in changes {
+            let share = settings.vfs.get(&vf).and_then(|share| share.place.as_ref());
+            let path = system::share_path(device, vf).join(name);
+            let place = share.or(settings.place.as_ref());
+            self.write(path, &old.to_string(), &new.to_string(), place);
+        }
     }
 
     /// Does it. If a step fails, or `interrupted` says so, undoes those before it.
@@ -403,6 +548,7 @@ fn act(files: &dyn Files, step: &Step) -> io::Result<()> {
     match &step.action {
         Action::Make => files.mkdir(&step.path),
         Action::Remove(_) => files.rmdir(&step.path),
+        Action::Lose { .. } => Ok(()),
         Action::Write { new, .. } => files.write(&step.path, new),
     }
 }
@@ -413,7 +559,9 @@ fn undo(files: &dyn Files, steps: &[Step]) -> Vec<String> {
     for step in steps.iter().rev() {
         let result = match &step.action {
             Action::Make => files.rmdir(&step.path),
-            Action::Write { old, .. } => files.write(&step.path, old),
+            // What should have taken it away may have failed.
+            Action::Lose { old } if files.read(&step.path).is_ok_and(|now| now == *old) => Ok(()),
+            Action::Write { old, .. } | Action::Lose { old } => files.write(&step.path, old),
             Action::Remove(values) => files.mkdir(&step.path).and_then(|()| {
                 values
                     .iter()
@@ -475,10 +623,18 @@ fn explain(step: &Step, error: &io::Error) -> String {
         io::ErrorKind::ResourceBusy if step.path.to_string_lossy().contains("sns_per_queue") => {
             "a domain has sequence numbers of the group: disable it first"
         }
+        io::ErrorKind::ResourceBusy if step.path.ends_with("tuning/cq_layout") => {
+            "a domain of the device is enabled: disable it first"
+        }
+        io::ErrorKind::StorageFull if step.path.to_string_lossy().contains("_resources/") => {
+            "the physical function has too little of it that is free"
+        }
         io::ErrorKind::PermissionDenied => "you need the permission to write it (root has)",
         io::ErrorKind::ResourceBusy => match step.action {
             Action::Remove(_) | Action::Make => "the domain is enabled: disable it first",
-            Action::Write { .. } => "it cannot change while the domain is enabled",
+            Action::Write { .. } | Action::Lose { .. } => {
+                "it cannot change while the domain is enabled"
+            }
         },
         io::ErrorKind::NotFound if matches!(step.action, Action::Make) => {
             "is the driver loaded, and configfs mounted?"
@@ -645,6 +801,44 @@ pub fn shortages(
         .iter()
         .map(|device| device.available.clone())
         .collect();
+    // Virtual functions give and take as well; what they take is known to be too much only here.
+    let mut short = Vec::new();
+    for (at, device) in devices.iter().enumerate() {
+        let Some(settings) = wanted.devices.get(&device.name) else {
+            continue;
+        };
+        let Some(count) = settings.num_vfs else {
+            continue;
+        };
+        for live in system::read_shares(files, device).values() {
+            for (name, count) in &live.resources {
+                *free[at].entry(name.to_string()).or_default() += count;
+            }
+        }
+        let mut asked: BTreeMap<&str, u32> = BTreeMap::new();
+        for vf in 0..count {
+            let Some(share) = settings.vfs.get(&vf) else {
+                continue;
+            };
+            for (name, count) in &share.resources {
+                let sum = asked.entry(name).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        for (what, asked) in asked {
+            let room = free[at].entry(what.to_string()).or_default();
+            if asked > *room {
+                short.push(Shortage {
+                    device: device.name.clone(),
+                    what: what.to_string(),
+                    asked,
+                    free: *room,
+                    place: settings.place.clone(),
+                });
+            }
+            *room = room.saturating_sub(asked);
+        }
+    }
     for live in system::read_domains(files)? {
         let Some(at) = find(&live.domain) else {
             continue;
@@ -658,7 +852,6 @@ pub fn shortages(
         }
     }
     let mut asked: BTreeMap<(usize, &str), (u32, Option<Place>)> = BTreeMap::new();
-    let mut short = Vec::new();
     for domain in wanted
         .domains
         .values()

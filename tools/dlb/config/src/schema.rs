@@ -204,6 +204,18 @@ const DIR_PORT: &[Attribute] = &[
     live("enabled", Form::Switch, "1"),
 ];
 
+/// What can be set of how a device works, by its name in `tuning` of the device.
+pub const TUNING: &[(&str, Form)] = &[
+    ("cq_layout", Form::Word(&["sparse", "packed"])),
+    ("cq_watchdog_seconds", Form::OneOf(&[0, 1, 10, 40])),
+    ("qe_sa_pct", Form::Number(0, 100)),
+    ("qid_sa_pct", Form::Number(0, 100)),
+    ("qidx_wrr_weight", Form::Number(0, 7)),
+];
+
+/// Virtual functions that a device can have, at most.
+pub const VFS: u32 = 16;
+
 /// The names of the links of a load-balanced port, at most.
 pub const LINKS: usize = 8;
 
@@ -270,10 +282,14 @@ impl Form {
 /// What would have been right, as the end of a sentence.
 pub fn name(text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if text.is_empty() || text.len() > 63 || !text.chars().all(allowed) || text.starts_with('.') {
+    if text.is_empty()
+        || text.len() > 63
+        || !text.chars().all(allowed)
+        || text.starts_with(['.', '-'])
+    {
         return Err(
             "must be 1 to 63 letters, digits, dots, dashes and underscores, and not start \
-                    with a dot"
+                    with a dot or a dash"
                 .to_string(),
         );
     }

@@ -7,8 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::schema::{Kind, Link};
-use crate::topology::{Domain, Object};
+use crate::schema::{Kind, Link, TUNING};
+use crate::topology::{is_class, Domain, Object, Share};
 
 /// Where configfs shows domains.
 pub const CONFIGFS: &str = "/sys/kernel/config/dlb";
@@ -267,6 +267,8 @@ pub struct Device {
     pub sequence_numbers: BTreeMap<u32, u32>,
     /// Bandwidth in percent, by class of service.
     pub cos_bandwidth: BTreeMap<u32, u32>,
+    /// How it works as a whole, by file in `tuning`.
+    pub tuning: BTreeMap<&'static str, String>,
     /// How many virtual functions are on, and how many there can be.
     pub vfs: (u32, u32),
     /// What it has done, by counter.
@@ -278,6 +280,53 @@ impl Device {
     pub fn path(&self) -> PathBuf {
         Path::new(DRIVER).join(&self.address)
     }
+}
+
+/// The directory in which a device says what a virtual function has.
+pub fn share_path(device: &Device, vf: u32) -> PathBuf {
+    device.path().join(format!("vf{vf}_resources"))
+}
+
+/// What a virtual function has.
+#[derive(Clone, Debug, Default)]
+pub struct LiveShare {
+    /// Of each resource, also of those of which it has nothing.
+    pub resources: BTreeMap<&'static str, u32>,
+    /// Whether its driver has registered, so that nothing can change.
+    pub locked: bool,
+}
+
+impl LiveShare {
+    /// The same as somebody would ask for it: without zeros, and ports by class of service.
+    pub fn share(&self) -> Share {
+        let mut resources = self.resources.clone();
+        if resources.keys().any(|name| is_class(name)) {
+            resources.remove("num_ldb_ports");
+        }
+        resources.retain(|_, count| *count > 0);
+        Share {
+            resources,
+            place: None,
+        }
+    }
+}
+
+/// Reads what the virtual functions of a device have that are on.
+pub fn read_shares(files: &dyn Files, device: &Device) -> BTreeMap<u32, LiveShare> {
+    let read = |vf| {
+        let dir = share_path(device, vf);
+        let number = |name: &str| files.read(&dir.join(name)).ok()?.parse().ok();
+        LiveShare {
+            resources: RESOURCES
+                .iter()
+                .filter_map(|name| Some((*name, number(name)?)))
+                .collect(),
+            locked: files
+                .read(&dir.join("locked"))
+                .is_ok_and(|text| text == "1"),
+        }
+    };
+    (0..device.vfs.0).map(|vf| (vf, read(vf))).collect()
 }
 
 /// Reads all devices that the driver is bound to, in the order of their names.
@@ -334,6 +383,13 @@ fn read_device(files: &dyn Files, address: &str) -> Result<Device, Unreadable> {
         available: numbers("avail_resources", &with_run),
         sequence_numbers: by_index(2, &|at| format!("sequence_numbers/group{at}_sns_per_queue")),
         cos_bandwidth: by_index(4, &|at| format!("cos_bw/cos{at}_bw_percent")),
+        tuning: TUNING
+            .iter()
+            .filter_map(|(name, form)| {
+                let text = files.read(&dir.join("tuning").join(name)).ok()?;
+                Some((*name, form.canonical(&text).ok()?))
+            })
+            .collect(),
         vfs: (vfs("sriov_numvfs"), vfs("sriov_totalvfs")),
         counters: COUNTERS
             .iter()

@@ -3,9 +3,10 @@
 //! What somebody wants, or what there is: domains with their queues and ports.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::schema::{self, Kind, Link};
+use crate::system::RESOURCES;
 
 /// Where something was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,8 +336,46 @@ pub struct DeviceSettings {
     pub sequence_numbers: BTreeMap<u32, u32>,
     /// Bandwidth of each class of service, in percent.
     pub cos_bandwidth: BTreeMap<u32, u32>,
+    /// How it works as a whole: what its files in `tuning` hold.
+    pub tuning: BTreeMap<&'static str, String>,
+    /// How many virtual functions are on. If it is not said, they are left alone.
+    pub num_vfs: Option<u32>,
+    /// What virtual functions have, by number. Those that are on and not here have nothing.
+    pub vfs: BTreeMap<u32, Share>,
     /// Where they were asked for.
     pub place: Option<Place>,
+}
+
+/// What a virtual function has of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// How much, by resource. What is not here is 0; ports are counted either as a whole or by
+    /// class of service.
+    pub resources: BTreeMap<&'static str, u32>,
+    /// Where it was asked for.
+    pub place: Option<Place>,
+}
+
+impl Share {
+    /// Whether load-balanced ports are counted by class of service.
+    pub fn by_class(&self) -> bool {
+        !self.resources.contains_key("num_ldb_ports")
+    }
+
+    /// How much it has of each resource that has to be written.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u32)> + '_ {
+        let by_class = self.by_class();
+        RESOURCES
+            .iter()
+            .filter(move |name| by_class != (**name == "num_ldb_ports"))
+            .filter(move |name| by_class || !is_class(name))
+            .map(|name| (*name, self.resources.get(name).copied().unwrap_or(0)))
+    }
+}
+
+/// Whether a resource is load-balanced ports of one class of service.
+pub(crate) fn is_class(resource: &str) -> bool {
+    resource.starts_with("num_cos")
 }
 
 /// Something that is wrong with what was asked for.
@@ -357,12 +396,22 @@ impl fmt::Display for Problem {
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
         }
+        let mut words = String::new();
         if !self.object.is_empty() {
-            write!(f, "{}: ", self.object)?;
+            words += &format!("{}: ", self.object);
         }
         if let Some(attribute) = &self.attribute {
-            write!(f, "{attribute} ")?;
+            words += &format!("{attribute} ");
         }
-        f.write_str(&self.reason)
+        words += &self.reason;
+        // Words of the file are repeated here, and a terminal must not be told what to do by them.
+        for c in words.chars() {
+            if c.is_control() {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -12,8 +12,8 @@ use dlb_config::schema::Kind;
 use dlb_config::system::{self, LiveDomain, CONFIGFS};
 use dlb_config::{file, Permissions, Plan, Problem, Topology};
 
-use crate::cli::Apply;
-use crate::{interrupted, Context, Error};
+use crate::cli::{Apply, Destroy};
+use crate::{interrupted, vf, Context, Error};
 
 /// Keeps other runs of this program from changing things at the same time.
 fn lock(context: &Context<'_>) -> Result<Option<File>, Error> {
@@ -46,6 +46,16 @@ pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), 
     }
     if !arguments.dry_run {
         perform(context, &plan)?;
+        // Virtual functions that have come wait for their drivers.
+        for device in system::read_devices(context.files)? {
+            let number = device.path().join("sriov_numvfs");
+            let probe = device.path().join("sriov_drivers_autoprobe");
+            if plan.steps.iter().any(|step| step.path == number)
+                && context.files.read(&probe).is_ok_and(|text| text == "1")
+            {
+                vf::probe_all(context, &device, device.vfs.0);
+            }
+        }
         let domains = wanted.domains.len();
         context.say(format_args!(
             "{domains} domains as described, {} changes",
@@ -58,11 +68,40 @@ pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), 
     Ok(())
 }
 
+/// The files that `paths` stand for: a directory stands for those in it that end in `.toml`, by
+/// name, without hidden ones.
+fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let names = || -> std::io::Result<Vec<PathBuf>> {
+            let mut names = Vec::new();
+            for entry in path.read_dir()? {
+                let name = entry?.path();
+                // A hidden file has no extension but its name, or is somebody's half-written one.
+                let hidden = name
+                    .file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+                if !hidden && name.extension().is_some_and(|end| end == "toml") {
+                    names.push(name);
+                }
+            }
+            names.sort();
+            Ok(names)
+        };
+        files.extend(names().map_err(|e| Error::file("read", path, &e))?);
+    }
+    Ok(files)
+}
+
 /// Reads topology files as one.
 fn read_files(paths: &[PathBuf]) -> Result<Topology, Error> {
     let mut all = Topology::default();
     let mut problems = Vec::new();
-    for path in paths {
+    for path in &expand(paths)? {
         let mut text = String::new();
         let read = if path == Path::new("-") {
             std::io::stdin().read_to_string(&mut text)
@@ -146,9 +185,17 @@ pub(crate) fn save(
             .into_iter()
             .filter(|d| !d.is_vf)
         {
+            let vfs = system::read_shares(context.files, &device);
             let settings = dlb_config::DeviceSettings {
                 sequence_numbers: device.sequence_numbers,
                 cos_bandwidth: device.cos_bandwidth,
+                tuning: device.tuning,
+                num_vfs: Some(device.vfs.0).filter(|count| *count > 0),
+                vfs: vfs
+                    .iter()
+                    .map(|(vf, live)| (*vf, live.share()))
+                    .filter(|(_, share)| !share.resources.is_empty())
+                    .collect(),
                 place: None,
             };
             topology.devices.insert(device.name, settings);
@@ -187,23 +234,23 @@ fn find(context: &Context<'_>, name: &str) -> Result<LiveDomain, Error> {
         .ok_or_else(|| Error::missing(format!("there is no domain `{name}`")))
 }
 
-pub(crate) fn destroy(
-    context: &mut Context<'_>,
-    names: &[String],
-    all: bool,
-    dry_run: bool,
-) -> Result<(), Error> {
+pub(crate) fn destroy(context: &mut Context<'_>, arguments: &Destroy) -> Result<(), Error> {
+    let described = read_files(&arguments.files)?.domains;
     let _lock = lock(context)?;
-    let domains = if all {
-        system::read_domains(context.files)?
+    let domains = if arguments.all || !arguments.files.is_empty() {
+        let mut domains = system::read_domains(context.files)?;
+        // Of those that are described somewhere, some may be gone already.
+        domains.retain(|live| arguments.all || described.contains_key(live.domain.name()));
+        domains
     } else {
-        names
+        arguments
+            .domains
             .iter()
             .map(|name| find(context, name))
             .collect::<Result<_, _>>()?
     };
     let plan = Plan::without(&domains.iter().collect::<Vec<_>>());
-    if dry_run {
+    if arguments.dry_run {
         return print_plan(context, &plan);
     }
     perform(context, &plan)?;

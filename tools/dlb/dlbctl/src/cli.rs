@@ -74,17 +74,7 @@ pub enum Command {
         output: Option<PathBuf>,
     },
     /// Disable domains and remove them
-    Destroy {
-        /// The domains
-        #[arg(required_unless_present = "all", value_name = "DOMAIN")]
-        domains: Vec<String>,
-        /// All domains
-        #[arg(long, conflicts_with = "domains")]
-        all: bool,
-        /// Say what would be done, and do nothing
-        #[arg(short = 'n', long)]
-        dry_run: bool,
-    },
+    Destroy(Destroy),
     /// Build a domain on its device
     Enable(OneDomain),
     /// Take a domain off its device, and keep its description
@@ -169,6 +159,15 @@ configfs; what is left out has the driver's default:
   [devices.dlb0]
   sequence_numbers = [64, 512]       # per ordered queue, for both groups
   cos_bandwidth = [40, 20, 20, 20]   # percent, for all classes of service
+  num_vfs = 2                        # virtual functions
+
+  [devices.dlb0.tuning]
+  cq_watchdog_seconds = 40
+
+  [devices.dlb0.vfs.0]               # what the first has; the second has nothing
+  num_sched_domains = 4
+  num_ldb_queues = 8
+  num_ldb_ports = 16
 
   [domains.packets]
   device = \"dlb0\"                    # or \"auto\", the only one
@@ -192,11 +191,34 @@ pub struct OneDomain {
     pub domain: String,
 }
 
+/// What to remove.
+#[derive(Debug, Args)]
+pub struct Destroy {
+    /// The domains
+    #[arg(required_unless_present_any = ["all", "files"], value_name = "DOMAIN")]
+    pub domains: Vec<String>,
+    /// All domains
+    #[arg(long, conflicts_with_all = ["domains", "files"])]
+    pub all: bool,
+    /// Those domains that this topology file names, or all files *.toml of this directory
+    #[arg(
+        short,
+        long = "file",
+        conflicts_with = "domains",
+        value_name = "FILE|DIR"
+    )]
+    pub files: Vec<PathBuf>,
+    /// Say what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
 /// How to apply.
 #[derive(Debug, Args)]
 pub struct Apply {
-    /// The topology files, which are taken as one; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// The topology files, which are taken as one; a directory stands for all files *.toml in it,
+    /// and - for standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// Say what would be done and whether it would fit, and do nothing
     #[arg(short = 'n', long)]

@@ -83,8 +83,8 @@ impl From<Impossible> for Error {
     fn from(error: Impossible) -> Self {
         match error {
             Impossible::Unreadable(error) => error.into(),
-            Impossible::NoDevice { .. } => Error::missing(error),
-            Impossible::NeedsRestart { .. } => Error::failed(error),
+            Impossible::NoDevice { .. } | Impossible::NoSetting { .. } => Error::missing(error),
+            Impossible::NeedsRestart { .. } | Impossible::Locked { .. } => Error::failed(error),
         }
     }
 }

@@ -77,11 +77,7 @@ pub fn run(cli: &Cli, context: &mut Context<'_>) -> Result<(), Error> {
         Command::Show { names } => show::show(context, names),
         Command::Apply(apply) => change::apply(context, apply),
         Command::Save { domains, output } => change::save(context, domains, output.as_deref()),
-        Command::Destroy {
-            domains,
-            all,
-            dry_run,
-        } => change::destroy(context, domains, *all, *dry_run),
+        Command::Destroy(destroy) => change::destroy(context, destroy),
         Command::Enable(one) => change::switch(context, &one.domain, "enable", true),
         Command::Disable(one) => change::switch(context, &one.domain, "enable", false),
         Command::Start(one) => change::switch(context, &one.domain, "scheduling", true),

@@ -2,7 +2,6 @@
 
 //! `vf`: what virtual functions have of a device.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dlb_config::plan::{Action, Step};
@@ -53,19 +52,6 @@ fn find(context: &Context<'_>, name: Option<&str>) -> Result<Device, Error> {
     }
 }
 
-/// The directory of what a virtual function has.
-fn share(device: &Device, vf: u32) -> PathBuf {
-    device.path().join(format!("vf{vf}_resources"))
-}
-
-fn read(context: &Context<'_>, dir: &Path) -> BTreeMap<&'static str, u32> {
-    let number = |name: &str| context.files.read(&dir.join(name)).ok()?.parse().ok();
-    RESOURCES
-        .iter()
-        .filter_map(|name| Some((*name, number(name)?)))
-        .collect()
-}
-
 fn write(values: &[(PathBuf, u32, u32)]) -> Plan {
     let steps = values
         .iter()
@@ -83,20 +69,13 @@ fn write(values: &[(PathBuf, u32, u32)]) -> Plan {
 }
 
 fn show(context: &mut Context<'_>, device: &Device) -> Result<(), Error> {
-    let shares: Vec<_> = (0..device.vfs.0)
-        .map(|vf| {
-            let dir = share(device, vf);
-            let locked = context
-                .files
-                .read(&dir.join("locked"))
-                .is_ok_and(|text| text == "1");
-            (vf, locked, read(context, &dir))
-        })
-        .collect();
+    let shares = system::read_shares(context.files, device);
     if context.json {
         let list: Vec<_> = shares
             .iter()
-            .map(|(vf, locked, share)| json!({ "vf": vf, "locked": locked, "resources": share }))
+            .map(|(vf, live)| {
+                json!({ "vf": vf, "locked": live.locked, "resources": live.resources })
+            })
             .collect();
         return Ok(context.print_json(&json!({ "device": device.name, "vfs": list }))?);
     }
@@ -120,11 +99,15 @@ fn show(context: &mut Context<'_>, device: &Device) -> Result<(), Error> {
         "DIR CREDITS",
     ]
     .map(String::from)];
-    for (vf, locked, share) in &shares {
-        let has = |name: &str| share.get(name).map_or("-".to_string(), u32::to_string);
+    for (vf, live) in &shares {
+        let has = |name: &str| {
+            live.resources
+                .get(name)
+                .map_or("-".to_string(), u32::to_string)
+        };
         rows.push([
             vf.to_string(),
-            if *locked { "yes" } else { "no" }.to_string(),
+            if live.locked { "yes" } else { "no" }.to_string(),
             has("num_sched_domains"),
             has("num_ldb_queues"),
             has("num_ldb_ports"),
@@ -167,7 +150,8 @@ fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), E
             continue;
         }
         let each = device.available.get(*name).copied().unwrap_or(0) / count;
-        values.extend((0..count).map(|vf| (share(device, vf).join(name), 0, each)));
+        let shares = (0..count).map(|vf| system::share_path(device, vf).join(name));
+        values.extend(shares.map(|path| (path, 0, each)));
     }
     let result = write(&values).run(context.files, &interrupted, |_| ());
     let back = write(&[(probe, 0, 1)]).run(context.files, &|| false, |_| ());
@@ -176,27 +160,27 @@ fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), E
         return Err(failure.into());
     }
     back?;
-    let mut functions = Vec::new();
+    probe_all(context, device, count);
+    Ok(context.say(format_args!(
+        "{}: {count} virtual functions with equal shares",
+        device.name
+    ))?)
+}
+
+/// Lets drivers have the virtual functions of a device.
+pub(crate) fn probe_all(context: &Context<'_>, device: &Device, count: u32) {
+    let dir = device.path();
     for vf in 0..count {
         let link = context.root.join(dir.strip_prefix("/").unwrap_or(&dir));
-        let function = std::fs::read_link(link.join(format!("virtfn{vf}")));
-        functions.extend(
-            function
-                .ok()
-                .and_then(|path| path.file_name().map(|n| n.to_owned())),
-        );
-    }
-    for function in functions {
-        let function = function.to_string_lossy();
+        let Ok(path) = std::fs::read_link(link.join(format!("virtfn{vf}"))) else {
+            continue;
+        };
+        let function = path.file_name().unwrap_or_default().to_string_lossy();
         // That its driver refuses a function is the driver's to tell.
         let _ = context
             .files
             .write(Path::new("/sys/bus/pci/drivers_probe"), &function);
     }
-    Ok(context.say(format_args!(
-        "{}: {count} virtual functions with equal shares",
-        device.name
-    ))?)
 }
 
 fn assign(
@@ -205,21 +189,20 @@ fn assign(
     vf: u32,
     resources: &[String],
 ) -> Result<(), Error> {
-    let dir = share(device, vf);
-    if !context.files.exists(&dir) {
+    let shares = system::read_shares(context.files, device);
+    let Some(live) = shares.get(&vf) else {
         return Err(Error::missing(format!(
             "{} has no virtual function {vf} on",
             device.name
         )));
-    }
-    let now = read(context, &dir);
+    };
     let mut values = Vec::new();
     for word in resources {
         let usage = |words: String| Error { code: 2, words };
         let (name, count) = word
             .split_once('=')
             .ok_or_else(|| usage(format!("`{word}` is not of the form RESOURCE=COUNT")))?;
-        let old = *now.get(name).ok_or_else(|| {
+        let old = *live.resources.get(name).ok_or_else(|| {
             usage(format!(
                 "`{name}` is no resource: there are {}",
                 RESOURCES.join(", ")
@@ -228,7 +211,7 @@ fn assign(
         let new = count
             .parse()
             .map_err(|_| usage(format!("`{count}` is not a number")))?;
-        values.push((dir.join(name), old, new));
+        values.push((system::share_path(device, vf).join(name), old, new));
     }
     write(&values).run(context.files, &interrupted, |_| ())?;
     Ok(context.say(format_args!(

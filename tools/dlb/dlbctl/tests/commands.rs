@@ -443,6 +443,171 @@ fn equal_shares_for_virtual_functions() {
 }
 
 #[test]
+fn a_directory_stands_for_its_files() {
+    let bench = Bench::new();
+    bench.file("b.toml", "[domains.b]\n");
+    bench.file("a.toml", "[domains.a]\n");
+    bench.file(".c.toml", "[domains.c]\n");
+    bench.file("d.toml~", "not ours");
+    let dir = bench.dir.path().display().to_string();
+    assert!(bench
+        .run(&format!("apply {dir}"))
+        .starts_with("2 domains as described"));
+    bench.file(
+        "e.toml",
+        "[domains.e]\n\n[domains.e.ldb_ports.p]\ncq_depth = 3\n",
+    );
+    let refused = bench.refused(&format!("apply {dir}"));
+    assert!(
+        refused.contains("/e.toml:4: e/ldb_ports/p: cq_depth must be"),
+        "{refused}"
+    );
+    bench.file("e.toml", "[domains.e]\n");
+    let other = bench.file("other", "[domains.mine]\n");
+    bench.run(&format!("apply {other}"));
+    // One of the three is not there, and one that is there is not described.
+    assert_eq!(
+        bench.run(&format!("destroy -n --file {dir}")),
+        "echo 0 > a/enable\nrmdir a\necho 0 > b/enable\nrmdir b\n"
+    );
+    assert_eq!(
+        bench.run(&format!("destroy --file {dir}")),
+        "removed a, b\n"
+    );
+    assert!(bench.run("list").contains("mine"));
+    assert!(bench.refused("apply /nowhere/at/all").starts_with("1: "));
+}
+
+const SHARES: &str = "[devices.dlb0]
+sequence_numbers = [64, 512]
+cos_bandwidth = [25, 25, 25, 25]
+num_vfs = 3
+
+[devices.dlb0.tuning]
+cq_layout = \"packed\"
+cq_watchdog_seconds = 40
+qe_sa_pct = 1
+qid_sa_pct = 2
+
+[devices.dlb0.vfs.0]
+num_cos2_ldb_ports = 5
+num_ldb_queues = 8
+num_sched_domains = 4
+
+[devices.dlb0.vfs.2]
+num_hist_list_entries = 100
+";
+
+#[test]
+fn what_devices_and_virtual_functions_have_is_applied_and_saved() {
+    let bench = Bench::new();
+    let device = "/sys/bus/pci/drivers/dlb/0000:00:04.0";
+    let at = |path: &str| Path::new(device).join(path);
+    let file = bench.file("t.toml", SHARES);
+    let before = bench.fake.snapshot();
+    // Whatever fails, all is as it was.
+    for fail in 0..11 {
+        bench.fake.fail_at(fail);
+        let refused = bench.refused(&format!("apply {file}"));
+        assert!(refused.ends_with("all was left as before"), "{refused}");
+        let mut after = bench.fake.snapshot();
+        let gone = |path: &Path| path.to_string_lossy().contains("/vf");
+        after.retain(|path, _| !gone(path));
+        assert_eq!(after, before, "{fail}");
+    }
+    bench.fake.fail_at(1000);
+    let plan = bench.run(&format!("apply -n {file}"));
+    let number = |what: &str| {
+        plan.lines()
+            .position(|line| line.ends_with(what))
+            .unwrap_or_else(|| panic!("{what}: {plan}"))
+    };
+    // Drivers come when there is something for them.
+    assert!(
+        number("0 > /sys/bus/pci/drivers/dlb/0000:00:04.0/sriov_drivers_autoprobe")
+            < number("/sriov_numvfs")
+    );
+    assert!(number("/sriov_numvfs") < number("vf0_resources/num_ldb_queues"));
+    assert!(
+        number("vf2_resources/num_hist_list_entries")
+            < number("echo 1 > /sys/bus/pci/drivers/dlb/0000:00:04.0/sriov_drivers_autoprobe")
+    );
+    bench.run(&format!("apply {file}"));
+    assert_eq!(
+        bench
+            .fake
+            .read(&at("vf0_resources/num_cos2_ldb_ports"))
+            .unwrap(),
+        "5"
+    );
+    assert_eq!(bench.fake.read(&at("tuning/cq_layout")).unwrap(), "packed");
+    assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
+    assert_eq!(bench.run("save"), SHARES);
+
+    // What one has can change as long as its driver has not come.
+    let text = SHARES.replace("num_ldb_queues = 8", "num_ldb_queues = 9");
+    let more = bench.file("more.toml", &text);
+    assert!(bench.run(&format!("apply {more}")).ends_with("1 changes\n"));
+    bench.fake.put(&at("vf0_resources/locked"), "1");
+    let refused = bench.refused(&format!("apply {file}"));
+    assert!(
+        refused.starts_with("1: ")
+            && refused.contains("t.toml:12: virtual function 0 of dlb0 is locked"),
+        "{refused}"
+    );
+    let text = text.replace("num_vfs = 3", "num_vfs = 4");
+    let refused = bench.refused(&format!("apply {}", bench.file("four.toml", &text)));
+    assert!(
+        refused.contains("virtual function 0 of dlb0 is locked"),
+        "{refused}"
+    );
+    assert_eq!(bench.run(&format!("apply -n {more}")), "nothing to do\n");
+    // If that may be cut off, it changes, or is given back.
+    let before = bench.fake.snapshot();
+    for fail in [1, 2, 4, 7] {
+        bench.fake.fail_at(fail);
+        let refused = bench.refused(&format!("apply --restart {file}"));
+        assert!(refused.ends_with("all was left as before"), "{refused}");
+        let mut after = bench.fake.snapshot();
+        // Its driver is gone.
+        after.insert(at("vf0_resources/locked"), Some("1".into()));
+        assert_eq!(after, before, "{fail}");
+        bench.fake.put(&at("vf0_resources/locked"), "1");
+    }
+    bench.fake.fail_at(1000);
+    bench.run(&format!("apply --restart {file}"));
+    assert_eq!(bench.run("save"), SHARES);
+    bench.run(&format!("apply {}", bench.file("four.toml", &text)));
+    assert_eq!(bench.fake.read(&at("sriov_numvfs")).unwrap(), "4");
+
+    let text = "[devices.dlb0]\nnum_vfs = 0\n";
+    bench.run(&format!("apply {}", bench.file("none.toml", text)));
+    assert_eq!(bench.fake.read(&at("sriov_numvfs")).unwrap(), "0");
+    assert_eq!(
+        bench
+            .fake
+            .read(&at("avail_resources/num_ldb_queues"))
+            .unwrap(),
+        "32"
+    );
+
+    let text =
+        "[devices.dlb0.vfs.0]\nnum_ldb_queues = 20\n[devices.dlb0.vfs.1]\nnum_ldb_queues = 20\n";
+    let refused = bench.refused(&format!("apply {}", bench.file("large.toml", text)));
+    assert!(
+        refused.starts_with("5: ")
+            && refused.contains("large.toml:1: dlb0 has 32 num_ldb_queues free, but 40"),
+        "{refused}"
+    );
+    let text = "[devices.dlb0.tuning]\nqidx_wrr_weight = 1\n";
+    let refused = bench.refused(&format!("apply {}", bench.file("odd.toml", text)));
+    assert!(
+        refused.starts_with("4: ") && refused.contains("dlb0 has no tuning/qidx_wrr_weight"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn every_command_has_a_manual_page_and_completions() {
     let bench = Bench::new();
     let dir = bench.dir.path().join("man");

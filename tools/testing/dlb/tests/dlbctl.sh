@@ -91,6 +91,65 @@ save_and_apply() {
 	says 'nothing to do' dlbctl apply -n all.toml
 }
 
+# reads FILE VALUE: a file of the device.
+reads() {
+	set -- "$DRIVER"/*:*:*/"$1" "$2"
+	[ "$(cat "$1")" = "$2" ] || { echo "$1 is $(cat "$1")" && return 1; }
+}
+
+device_and_its_functions() {
+	dlbctl destroy --all || return 1
+	cat > device.toml << 'END'
+[devices.dlb0]
+num_vfs = 2
+
+[devices.dlb0.tuning]
+cq_layout = "packed"
+cq_watchdog_seconds = 40
+
+[devices.dlb0.vfs.1]
+num_sched_domains = 2
+num_ldb_queues = 4
+num_cos1_ldb_ports = 6
+num_hist_list_entries = 384
+END
+	dlbctl apply device.toml || return 1
+	reads sriov_numvfs 2 && reads vf1_resources/num_ldb_ports 6 && reads vf0_resources/num_ldb_queues 0 || return 1
+	reads tuning/cq_watchdog_seconds 40 && reads tuning/cq_layout packed && reads sriov_drivers_autoprobe 1 || return 1
+	says 'nothing to do' dlbctl apply -n device.toml || return 1
+	dlbctl save -o saved.toml || return 1
+	cat saved.toml
+	grep -A4 '^\[devices.dlb0.vfs.1\]' saved.toml | grep -q '^num_cos1_ldb_ports = 6' || return 1
+	dlbctl vf off && says 'num_vfs = 2' cat saved.toml && dlbctl apply saved.toml || return 1
+	dlbctl save | cmp saved.toml - || return 1
+	sed 's/num_vfs = 2/num_vfs = 3/; s/num_ldb_queues = 4/num_ldb_queues = 40/' device.toml > large.toml
+	fails 5 'large.toml:1: dlb0 has 32 num_ldb_queues free, but 40' dlbctl apply --restart large.toml || return 1
+	sed 's/num_vfs = 2/num_vfs = 3/; s/packed/sparse/; s/= 40/= 10/' device.toml > three.toml
+	dlbctl apply --restart three.toml || return 1
+	reads sriov_numvfs 3 && reads vf1_resources/num_ldb_queues 4 || return 1
+	printf '[devices.dlb0]\nnum_vfs = 0\n' | dlbctl apply --restart - || return 1
+	reads sriov_numvfs 0 && reads tuning/cq_layout sparse && all_free || return 1
+	dlbctl apply topology.toml
+}
+
+a_directory() {
+	mkdir -p etc
+	printf '[domains.e]\n' > etc/e.toml
+	printf '[domains.f]\n' > etc/f.toml
+	dlbctl apply etc && is e/state enabled && is f/state enabled || return 1
+	dlbctl destroy f || return 1
+	says 'removed e' dlbctl destroy --file etc || return 1
+	is t/state enabled
+}
+
+odd_names() {
+	! mkdir "$CONFIG/-x" || return 1
+	printf '[domains.-x]\n' > odd.toml
+	fails 3 'odd.toml:1: -x: name must be' dlbctl apply odd.toml || return 1
+	printf '[domains.u.ldb_queues."+q"]\n' > odd.toml
+	fails 3 'odd.toml:1: u/ldb_queues/+q: name must be' dlbctl apply odd.toml
+}
+
 list_and_show() {
 	says '^t .*enabled' dlbctl list || return 1
 	says '^dlb0 ' dlbctl list || return 1
@@ -178,6 +237,9 @@ ktap_case "apply does nothing the second time" apply_again
 ktap_case "apply changes only what differs" apply_changes_only_what_differs
 ktap_case "apply is refused with file, line and attribute" apply_refused
 ktap_case "apply takes what save gives" save_and_apply
+ktap_case "apply and save of a device and its virtual functions" device_and_its_functions
+ktap_case "apply and destroy what a directory describes" a_directory
+ktap_case "names that would be options or changes" odd_names
 ktap_case "list and show" list_and_show
 ktap_case "enable, disable, start, stop" switches
 ktap_case "link and unlink while enabled" links
