@@ -20,6 +20,7 @@ mod iommu;
 mod kill;
 mod ktap;
 mod limits;
+mod memory;
 mod module;
 mod port;
 mod proc;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 /// A suite's name and the function that runs it.
 type Named = (&'static str, fn(&mut ktap::Suite));
 
-const SUITES: [Named; 17] = [
+const SUITES: &[Named] = &[
     ("abi", abi::run),
     ("admins", admins::run),
     ("alerts", alerts::run),
@@ -47,6 +48,7 @@ const SUITES: [Named; 17] = [
     ("iommu", iommu::run),
     ("kill", kill::run),
     ("limits", limits::run),
+    ("memory", memory::run),
     ("module", module::run),
     ("race", race::run),
     ("sysfs", sysfs::run),
