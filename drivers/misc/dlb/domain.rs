@@ -252,7 +252,7 @@ fn usable<'a>(
 ) -> Result<&'a mut (dyn Function + 'static), Refusal> {
     let why = match state.phase {
         Phase::Running => None,
-        Phase::Failed => Some("has failed to empty a domain and has to be reset"),
+        Phase::Failed => Some("has failed and has to be reset"),
         Phase::Resetting => Some("is being reset"),
         Phase::Gone => Some("is gone"),
     };

@@ -79,9 +79,19 @@ fn free_all(device: &Device) {
     }
 }
 
-/// Tells the users of all domains that the device is about to be reset, and gives them time to
-/// leave.
-fn announce(device: &Device) {
+/// Tells the users of all domains that the device is about to be reset.
+fn tell(device: &Device) {
+    let state = device.lock();
+    for live in state.domains.iter().filter(|live| !live.has_ended()) {
+        live.alert(Alert {
+            kind: AlertKind::DeviceReset,
+            data: 0,
+        });
+    }
+}
+
+/// Gives the users of all domains time to leave.
+fn wait_for_users(device: &Device) {
     let mut left = i64::from(crate::reset_timeout_s()).saturating_mul(1000);
     let in_use = |state: &State| {
         state
@@ -89,12 +99,6 @@ fn announce(device: &Device) {
             .iter()
             .any(|live| !live.has_ended() && live.in_use())
     };
-    for live in device.lock().domains.iter() {
-        live.alert(Alert {
-            kind: AlertKind::DeviceReset,
-            data: 0,
-        });
-    }
     while left > 0 && in_use(&device.lock()) {
         fsleep(Delta::from_millis(LEAVE_POLL_MS));
         left = left.saturating_sub(LEAVE_POLL_MS);
@@ -156,7 +160,8 @@ pub(crate) fn prepare(device: &Arc<Device>) {
     if let Ok(power) = Device::power_up(device) {
         device.lock().reset_power = Some(power);
     }
-    announce(device);
+    tell(device);
+    wait_for_users(device);
     close(device, Phase::Resetting);
     end_all(device, End::DeviceReset);
 }
@@ -177,12 +182,7 @@ pub(crate) fn pf_resets(device: &Device) {
             state.phase = Phase::Failed;
         }
     }
-    for live in device.lock().domains.iter() {
-        live.alert(Alert {
-            kind: AlertKind::DeviceReset,
-            data: 0,
-        });
-    }
+    tell(device);
     // The physical function still answers, so that they can be emptied.
     end_all(device, End::DeviceReset);
 }
@@ -222,13 +222,19 @@ pub(crate) fn error_detected(
         ChannelState::Frozen => {
             dev_err!(dev, "{}: bus error, resetting\n", device.name);
             trace::device(device.name.as_str(), "bus error", &Err(EIO));
+            // Their stores go nowhere already: there is nothing to wait for.
             close(device, Phase::Resetting);
+            tell(device);
             end_all(device, End::DeviceReset);
             Recovery::NeedReset
         }
         ChannelState::PermanentFailure => {
+            dev_err!(dev, "{}: bus error that lasts\n", device.name);
             close(device, Phase::Resetting);
+            tell(device);
             end_all(device, End::DeviceGone);
+            // A reset that the user asks for can still help.
+            device.lock().phase = Phase::Failed;
             Recovery::Disconnect
         }
     }
@@ -248,6 +254,7 @@ pub(crate) fn slot_reset(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) -> R
 pub(crate) fn suspend(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: bool) -> Result {
     if system {
         close(device, Phase::Resetting);
+        tell(device);
         end_all(device, End::DeviceReset);
         // Nothing was drained: this makes sure that nothing is written while the machine sleeps.
         glue_pci::clear_master(dev);
@@ -263,14 +270,16 @@ pub(crate) fn suspend(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system:
 
 /// The device has power again.
 pub(crate) fn resume(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: bool) -> Result {
+    let mut result = Ok(());
     if system {
         dev.set_master();
-        glue_pci::reset_function(dev)?;
+        result = glue_pci::reset_function(dev);
     }
     let mut state = device.lock();
-    let result = state.restart(dev);
+    let result = result.and_then(|()| state.restart(dev));
     trace::device(device.name.as_str(), "awake", &result);
     if result.is_err() {
+        dev_err!(dev, "{}: does not work after sleep\n", device.name);
         state.phase = Phase::Failed;
     }
     drop(state);
