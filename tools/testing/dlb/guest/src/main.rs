@@ -25,6 +25,7 @@ mod module;
 mod port;
 mod proc;
 mod race;
+mod recovery;
 mod sysfs;
 mod tree;
 mod unbind;
@@ -51,6 +52,8 @@ const SUITES: &[Named] = &[
     ("memory", memory::run),
     ("module", module::run),
     ("race", race::run),
+    ("recovery", recovery::run),
+    ("lost", recovery::run_lost),
     ("sysfs", sysfs::run),
     ("unbind", unbind::run),
     ("wait", wait::run),
