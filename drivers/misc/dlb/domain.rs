@@ -294,6 +294,31 @@ fn refusal(what: fmt::Arguments<'_>, err: hw::Error) -> Refusal {
     Refusal::new(errno(&err), fmt!("{what}: {}", Words(&err)))
 }
 
+/// Words for a domain that the hardware layer refuses. What an attribute counts is called by the
+/// name of the attribute.
+fn no_domain(err: hw::Error, version: hw::Version) -> Refusal {
+    use hw::error::Resource as R;
+    let plain = || Refusal::new(errno(&err), fmt!("{}", Words(&err)));
+    let hw::Error::NoSpace { what, asked, free } = err else {
+        return plain();
+    };
+    let name = match (what, version) {
+        (R::LdbCredits, hw::Version::V25) => "num_credits",
+        (R::LdbCredits, hw::Version::V2) => "num_ldb_credits",
+        (R::DirCredits, _) => "num_dir_credits",
+        (R::AtomicInflights, _) => "num_atomic_inflights",
+        (R::HistListEntries, _) => "num_hist_list_entries",
+        (R::CosLdbPorts(0), _) => "num_cos0_ldb_ports",
+        (R::CosLdbPorts(1), _) => "num_cos1_ldb_ports",
+        (R::CosLdbPorts(2), _) => "num_cos2_ldb_ports",
+        (R::CosLdbPorts(_), _) => "num_cos3_ldb_ports",
+        (R::SnSlots(0), _) => "num_sn0_slots",
+        (R::SnSlots(_), _) => "num_sn1_slots",
+        _ => return plain(),
+    };
+    Refusal::new(errno(&err), fmt!("{name}: {asked} asked for, {free} free"))
+}
+
 /// Makes a domain with its queues, ports and links in hardware. What was made before an error stays
 /// for the caller to undo, with `id` telling the domain.
 fn build(
@@ -303,9 +328,10 @@ fn build(
     memory: KVec<CqMemory>,
     id: &mut Option<u32>,
 ) -> Result<Built, Refusal> {
+    let version = function.version();
     let domain = function
         .create_domain(&plan.domain)
-        .map_err(|err| Refusal::new(errno(&err), fmt!("{}", Words(&err))))?;
+        .map_err(|err| no_domain(err, version))?;
     *id = Some(domain);
 
     let mut ldb_queues = KVec::with_capacity(desc.ldb_queues.len(), GFP_KERNEL)?;

@@ -372,6 +372,14 @@ fn no_space(greed: &Greed) -> Outcome {
         greed.asked,
         greed.free
     );
+    for name in tree::names(&d.obj.0)? {
+        if name.starts_with("num_") && d.get(&name)? != "auto" {
+            ensure!(
+                text.starts_with(&format!("{name}:")),
+                "error should name {name}: {text:?}"
+            );
+        }
+    }
     ensure_eq!(d.get("id")?, "-1", "id after the failure");
     ensure!(!d.dir().exists(), "device files after the failure");
     ensure_eq!(dev.counts("avail_resources")?, before, "avail_resources");
