@@ -444,10 +444,18 @@ impl hw::irq::Alarms for Sink<'_> {
         if let Some(suppressed) = self.limits.hardware.pass() {
             dev_err!(
                 self.device.binding.device(),
-                "hardware alarm: source {}, unit {}, alarm {}, class {}, type {}, syndrome \
+                "hardware alarm of {}, unit {}{}: alarm {}, class {}, type {}, syndrome \
                  {:#x}{} ({suppressed} more before)\n",
-                alarm.source,
+                match alarm.source {
+                    0 => "the system interface",
+                    1 => "the core",
+                    _ => "an unknown part",
+                },
                 alarm.unit,
+                match (alarm.source, alarm.unit) {
+                    (1, 4) => " (credits and history lists)",
+                    _ => "",
+                },
                 alarm.aid,
                 alarm.class,
                 alarm.rtype,
