@@ -198,9 +198,92 @@ fn by_users() -> Outcome {
     Ok(())
 }
 
-/// A storm of errors ends, is told, and does not keep the device from its work.
+/// Of a consumer that does not give its tokens back its domain is told, and no other.
+fn watchdog() -> Outcome {
+    let dev = Device::first()?;
+    let before = dev.obj.get("tuning/cq_watchdog_seconds")?;
+    dev.obj.set("tuning/cq_watchdog_seconds", 1)?;
+    let have = stuck_consumers();
+    dev.obj.set("tuning/cq_watchdog_seconds", before)?;
+    have
+}
+
+fn stuck_consumers() -> Outcome {
+    let d = small("neglected")?;
+    let bystander = small("watched")?;
+    for d in [&d, &bystander] {
+        d.enable().map_err(|e| why(d, e))?;
+    }
+    let (mut file, mut other) = (open(&d)?, open(&bystander)?);
+    let mut sink = Port::open(&d.node("sink"), 64)?;
+    let mut worker = Port::open(&d.node("worker"), 64)?;
+    let source = Port::open(&d.node("source"), 64)?;
+    let dir = number(&d, "dir_queues", "dirq")? as u8;
+    let ldb = number(&d, "ldb_queues", "ldbq")? as u8;
+    for (what, qid, sched, port, data) in [
+        (
+            "directed",
+            dir,
+            Sched::Directed,
+            &mut sink,
+            number(&d, "dir_ports", "sink")?,
+        ),
+        (
+            "load-balanced",
+            ldb,
+            Sched::Unordered,
+            &mut worker,
+            1 << 8 | number(&d, "ldb_ports", "worker")?,
+        ),
+    ] {
+        source.push(Hcw::send(cmd::NEW, qid, sched, 0, 0, 1));
+        ensure!(port.pop_within(SOON).is_some(), "{what}: no event");
+        let since = Instant::now();
+        let events = port::poll(&file, 8 * SOON)?;
+        ensure!(events & libc::POLLIN != 0, "{what}: no alert");
+        println!("# {what}: after {} ms", since.elapsed().as_millis());
+        ensure_eq!(
+            read(&mut file)?,
+            Alert {
+                kind: 7,
+                lost: 0,
+                data
+            },
+            "{what}"
+        );
+        // It is told again for as long as it lasts, and not when it is over.
+        let events = port::poll(&file, SOON)?;
+        ensure!(events & libc::POLLIN != 0, "{what}: told only once");
+        port.push(Hcw::tokens(1));
+        std::thread::sleep(QUIET);
+        while read(&mut file).is_ok() {}
+        let events = port::poll(&file, Duration::from_secs(3))?;
+        ensure_eq!(events, 0, "{what}: told when it was over");
+    }
+    ensure_eq!(
+        read(&mut other).err(),
+        Some(errno::EAGAIN),
+        "alerts of the bystander"
+    );
+    Ok(())
+}
+
+/// How often the kernel has logged something.
+fn logged(words: &str) -> Result<usize, String> {
+    let out = std::process::Command::new("dmesg")
+        .output()
+        .map_err(|e| e.to_string())?;
+    Ok(String::from_utf8_lossy(&out.stdout).matches(words).count())
+}
+
+/// A storm of errors ends, is told once, and does not keep the device from its work.
 fn storm() -> Outcome {
     let d = small("storm")?;
+    let before = (
+        logged("illegal command")?,
+        logged("too many refused commands")?,
+    );
+    let since = Instant::now();
     d.enable().map_err(|e| why(&d, e))?;
     let source = Port::open(&d.node("source"), 64)?;
     let mut sink = Port::open(&d.node("sink"), 64)?;
@@ -217,6 +300,18 @@ fn storm() -> Outcome {
     // If the storm was strong enough the driver has switched the reports off, for all domains.
     let dev = Device::first()?;
     println!("# ingress_err_en is {}", dev.obj.get("ingress_err_en")?);
+    // The log has a line in five seconds, and one when the reports are switched off.
+    let lines = logged("illegal command")? - before.0;
+    let most = 1 + since.elapsed().as_secs() as usize / 5;
+    ensure!(
+        lines <= most,
+        "{lines} lines in the log, {most} are allowed"
+    );
+    ensure_eq!(
+        logged("too many refused commands")? - before.1,
+        usize::from(dev.obj.get("ingress_err_en")? == "0"),
+        "lines about the storm itself"
+    );
     while read(&mut file).is_ok() {}
     dev.obj.set("ingress_err_en", 1)?;
     source.push(Hcw::bare(7));
@@ -258,6 +353,7 @@ fn at_the_end() -> Outcome {
 pub fn run(t: &mut Suite) {
     t.case("each kind", each_kind);
     t.case("posted by users", by_users);
+    t.case("a consumer that is stuck", watchdog);
     t.case("a storm of errors", storm);
     t.case("at the end of a domain", at_the_end);
     t.case("the kernel log is clean", tree::log_is_clean);

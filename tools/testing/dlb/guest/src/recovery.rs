@@ -107,7 +107,7 @@ const SETTINGS: [(&str, &str, &str); 6] = [
     ("sequence_numbers/group1_sns_per_queue", "256", "64"),
     ("cos_bw/cos1_bw_percent", "7", "25"),
     ("tuning/cq_watchdog_seconds", "40", "10"),
-    ("tuning/qe_sa_pct", "30", "0"),
+    ("tuning/qe_sa_pct", "30", "1"),
     ("tuning/cq_layout", "packed", "sparse"),
     ("ingress_err_en", "0", "1"),
 ];
