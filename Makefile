@@ -14,6 +14,7 @@ help:
 	@echo 'The DLB driver: what can be made'
 	@echo
 	@echo '  make demo          events through an emulated device, from nothing to a table'
+	@echo '  make demo-vf       the same through a virtual function, in a guest of the guest'
 	@echo '  make test          all tests: host programs, guests, scripts  (T=word: only those)'
 	@echo '  make test-debug    guest tests on a kernel with KASAN, lockdep and kmemleak'
 	@echo '  make host-test     only what needs no guest'
@@ -34,6 +35,9 @@ help:
 
 demo:
 	@$(VM)/demo
+
+demo-vf:
+	@$(VM)/demo-vf
 
 test:
 	@$(VM)/test $(T)
@@ -71,4 +75,4 @@ clean:
 distclean:
 	@$(VM)/clean --cache
 
-.PHONY: help demo test test-debug host-test vm modules peers bench lint setup update clean distclean
+.PHONY: help demo demo-vf test test-debug host-test vm modules peers bench lint setup update clean distclean
