@@ -8,7 +8,7 @@ use dlb_config::system::{self, CONFIGFS, DRIVER};
 use serde_json::json;
 
 use crate::show::kind;
-use crate::{Context, Error};
+use crate::{screen, Context, Error};
 
 /// The IDs of the functions that the driver knows.
 const IDS: [&str; 4] = ["0x2710", "0x2711", "0x2714", "0x2715"];
@@ -78,9 +78,18 @@ pub(crate) fn doctor(context: &mut Context<'_>) -> Result<(), Error> {
                 (true, Finding::Odd) => ("\x1b[33m", "\x1b[0m"),
                 (true, Finding::Wrong) => ("\x1b[31m", "\x1b[0m"),
             };
-            writeln!(context.out, "{on}{:<6}{off}{what}", word(*finding))?;
-            if !remedy.is_empty() {
-                writeln!(context.out, "      {remedy}")?;
+            let width = match context.terminal {
+                true => screen::size().0.saturating_sub(6).max(20),
+                false => usize::MAX,
+            };
+            let mut head = word(*finding);
+            let (mut on, mut off) = (on, off);
+            for line in screen::wrap(what, width)
+                .into_iter()
+                .chain(screen::wrap(remedy, width))
+            {
+                writeln!(context.out, "{on}{head:<6}{off}{line}")?;
+                (head, on, off) = ("", "", "");
             }
         }
     }
@@ -267,6 +276,14 @@ fn domains(context: &Context<'_>, report: &mut Report) {
             "absent" => report.wrong(
                 format!("domain {name} lost its device"),
                 &format!("bring the device back, then: dlbctl enable {name}"),
+            ),
+            "configuring" => report.odd(
+                format!("domain {name} is described, and not enabled"),
+                &format!("dlbctl enable {name}, if it shall be"),
+            ),
+            "stopped" => report.odd(
+                format!("domain {name} is stopped, and delivers nothing"),
+                &format!("dlbctl start {name}, if it shall go on"),
             ),
             state => report.odd(format!("domain {name} is {state}"), ""),
         }

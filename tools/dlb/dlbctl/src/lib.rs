@@ -8,6 +8,7 @@ pub mod cli;
 mod doctor;
 mod error;
 mod owners;
+mod screen;
 mod selftest;
 mod show;
 mod stats;

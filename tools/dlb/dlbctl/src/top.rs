@@ -11,7 +11,7 @@ use serde_json::{json, Value};
 
 use crate::cli::Top;
 use crate::owners::owners;
-use crate::{interrupted, Context, Error};
+use crate::{interrupted, screen, Context, Error};
 
 /// Characters of a bar that is full.
 const BAR: usize = 16;
@@ -53,11 +53,26 @@ pub(crate) fn top(context: &mut Context<'_>, arguments: &Top) -> Result<(), Erro
             let ports = of(&[Kind::LdbPort, Kind::DirPort]);
             context.print_json(&json!({ "time": now(), "queues": queues, "ports": ports }))?;
         } else {
-            if context.terminal && !arguments.once {
-                // To the top left corner, and clear what is below.
-                write!(context.out, "\x1b[H\x1b[J")?;
+            let live = context.terminal && !arguments.once;
+            let size = if context.terminal {
+                screen::size()
+            } else {
+                (usize::MAX, usize::MAX)
+            };
+            let mut page = page(context, &domains, &lines, size.0);
+            if live {
+                // The last line stays empty, or its end would move all of it up by one.
+                screen::fit(&mut page, (size.0, size.1.saturating_sub(1)));
+                // To the top left corner; each line clears what is right of it, the last one what
+                // is below, so that nothing flickers.
+                let text: Vec<_> = page.iter().map(|line| format!("{line}\x1b[K\n")).collect();
+                write!(context.out, "\x1b[H{}\x1b[J", text.concat())?;
+                context.out.flush()?;
+            } else {
+                for line in page {
+                    writeln!(context.out, "{line}")?;
+                }
             }
-            page(context, &domains, &lines)?;
         }
         context.out.flush()?;
         if arguments.once {
@@ -235,52 +250,55 @@ fn csv(context: &mut Context<'_>, lines: &[Line<'_>]) -> Result<(), Error> {
 }
 
 fn page(
-    context: &mut Context<'_>,
+    context: &Context<'_>,
     domains: &[LiveDomain],
     lines: &[Line<'_>],
-) -> Result<(), Error> {
+    columns: usize,
+) -> Vec<String> {
     let owners = owners(context.root);
+    let mut page = Vec::new();
+    // A narrow terminal has room for names and numbers first.
+    let width = columns.saturating_sub(64).clamp(4, BAR);
     if domains.is_empty() {
-        writeln!(context.out, "there are no domains")?;
+        page.push("there are no domains".to_string());
     }
     for live in domains {
         let name = live.domain.name();
         let users = owners.get(name).map_or(0, |users| users.len());
-        writeln!(
-            context.out,
-            "{name}: {}, used by {users} processes",
-            live.state
-        )?;
-        let mut part = |kinds: [Kind; 2], head: &str| -> Result<(), Error> {
-            writeln!(
-                context.out,
-                "  {head:<16} {:>6} {:<BAR$} {:>8} {:>10}  links",
+        let users = match users {
+            0 => "used by nobody".to_string(),
+            1 => "used by 1 process".to_string(),
+            users => format!("used by {users} processes"),
+        };
+        page.push(format!("{name}: {}, {users}", live.state));
+        let mut part = |kinds: [Kind; 2], head: &str| {
+            page.push(format!(
+                "  {head:<16} {:>6} {:<width$} {:>8} {:>10}  links",
                 "events", "", "inflight", "a second"
-            )?;
+            ));
             let here = |line: &&Line<'_>| line.domain == name && kinds.contains(&line.object.kind);
             for line in lines.iter().filter(here) {
-                let bar = (line.level * BAR as u64 / line.full.max(1)).min(BAR as u64) as usize;
+                let most = width as u64;
+                let bar = (line.level.saturating_mul(most) / line.full.max(1)).min(most) as usize;
                 let links = line.links.join(" ");
                 let inflights = match line.object.kind {
                     Kind::LdbQueue | Kind::LdbPort => line.inflights.to_string(),
                     _ => "-".to_string(),
                 };
-                writeln!(
-                    context.out,
-                    "  {:<16} {:>6} {:<BAR$} {inflights:>8} {:>10.0}  {}",
+                page.push(format!(
+                    "  {:<16} {:>6} {:<width$} {inflights:>8} {:>10.0}  {}",
                     shorten(&line.object.name, 16),
                     line.level,
                     "#".repeat(bar),
                     line.rate,
                     line.note.as_ref().unwrap_or(&links)
-                )?;
+                ));
             }
-            Ok(())
         };
-        part([Kind::LdbQueue, Kind::DirQueue], "queue")?;
-        part([Kind::LdbPort, Kind::DirPort], "port")?;
+        part([Kind::LdbQueue, Kind::DirQueue], "queue");
+        part([Kind::LdbPort, Kind::DirPort], "port");
     }
-    Ok(())
+    page
 }
 
 fn shorten(text: &str, width: usize) -> String {
