@@ -91,10 +91,13 @@ save_and_apply() {
 	says 'nothing to do' dlbctl apply -n all.toml
 }
 
-# reads FILE VALUE: a file of the device.
+# reads FILE VALUE: a file of the physical function.
 reads() {
-	set -- "$DRIVER"/*:*:*/"$1" "$2"
-	[ "$(cat "$1")" = "$2" ] || { echo "$1 is $(cat "$1")" && return 1; }
+	for reads_dev in "$DRIVER"/*:*:*; do
+		[ -e "$reads_dev/physfn" ] || break
+	done
+	reads_dev=$reads_dev/$1
+	[ "$(cat "$reads_dev")" = "$2" ] || { echo "$reads_dev is $(cat "$reads_dev")" && return 1; }
 }
 
 device_and_its_functions() {
