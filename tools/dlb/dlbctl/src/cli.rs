@@ -260,6 +260,12 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub enum VfCommand {
     /// Show what each has
     Show,
+    /// Show which of the device's domains, queues and ports their own numbers mean, and what they
+    /// have asked for (from debugfs)
+    Maps {
+        /// Only this one, by its number, from 0
+        vf: Option<u32>,
+    },
     /// Turn on so many, with equal shares of what is free, and let the driver have them
     Split {
         /// How many

@@ -21,6 +21,7 @@ pub(crate) fn run(
     let device = find(context, device)?;
     match command {
         VfCommand::Show => show(context, &device),
+        VfCommand::Maps { vf } => maps(context, &device, *vf),
         VfCommand::Split { count } => split(context, &device, *count),
         VfCommand::Assign { vf, resources } => assign(context, &device, *vf, resources),
         VfCommand::Off => {
@@ -117,6 +118,101 @@ fn show(context: &mut Context<'_>, device: &Device) -> Result<(), Error> {
         ]);
     }
     Ok(table(context, &rows)?)
+}
+
+/// What debugfs tells of one virtual function.
+#[derive(Default)]
+struct Inside {
+    /// Kind of object, its number for the virtual function, its number for the device.
+    maps: Vec<(String, u32, u32)>,
+    /// Requests of the mailbox, and how many.
+    mailbox: Vec<(String, u64)>,
+}
+
+fn inside(context: &Context<'_>, device: &Device, vf: u32) -> std::io::Result<Inside> {
+    let dir = Path::new("/sys/kernel/debug")
+        .join(&device.name)
+        .join(format!("vf{vf}"));
+    let mut inside = Inside::default();
+    for line in context.files.read(&dir.join("maps"))?.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(kind), Some(own), Some(real)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        if let (Ok(own), Ok(real)) = (own.parse(), real.parse()) {
+            inside.maps.push((kind.to_string(), own, real));
+        }
+    }
+    let mailbox = context.files.read(&dir.join("mailbox")).unwrap_or_default();
+    for line in mailbox.lines() {
+        if let Some((name, Ok(count))) = line.split_once(' ').map(|(n, c)| (n, c.parse())) {
+            inside.mailbox.push((name.to_string(), count));
+        }
+    }
+    Ok(inside)
+}
+
+fn maps(context: &mut Context<'_>, device: &Device, only: Option<u32>) -> Result<(), Error> {
+    if let Some(vf) = only.filter(|vf| *vf >= device.vfs.0) {
+        let words = format!("{} has no virtual function {vf} on", device.name);
+        return Err(Error::missing(words));
+    }
+    let mut all = Vec::new();
+    for vf in (0..device.vfs.0).filter(|vf| only.is_none_or(|only| only == *vf)) {
+        let inside = inside(context, device, vf).map_err(|e| {
+            Error::failed(format!(
+                "cannot read the maps of virtual function {vf}: {e}: is debugfs mounted on \
+                 /sys/kernel/debug, and may you read it?"
+            ))
+        })?;
+        all.push((vf, inside));
+    }
+    if context.json {
+        let list: Vec<_> = all
+            .iter()
+            .map(|(vf, inside)| {
+                let maps: Vec<_> = inside
+                    .maps
+                    .iter()
+                    .map(|(kind, own, real)| json!({ "kind": kind, "own": own, "device": real }))
+                    .collect();
+                let mailbox: serde_json::Map<_, _> = inside
+                    .mailbox
+                    .iter()
+                    .map(|(name, count)| (name.clone(), json!(count)))
+                    .collect();
+                json!({ "vf": vf, "maps": maps, "mailbox": mailbox })
+            })
+            .collect();
+        return Ok(context.print_json(&json!({ "device": device.name, "vfs": list }))?);
+    }
+    if all.is_empty() {
+        return Ok(context.say(format_args!("{} has no virtual functions on", device.name))?);
+    }
+    let mut rows = vec![["VF", "OBJECT", "ITS NUMBER", "THE DEVICE'S"].map(String::from)];
+    for (vf, inside) in &all {
+        for (kind, own, real) in &inside.maps {
+            rows.push([
+                vf.to_string(),
+                kind.clone(),
+                own.to_string(),
+                real.to_string(),
+            ]);
+        }
+    }
+    table(context, &rows)?;
+    for (vf, inside) in &all {
+        let asked: Vec<_> = inside
+            .mailbox
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        if !asked.is_empty() {
+            writeln!(context.out, "VF {vf} asked: {}", asked.join(", "))?;
+        }
+    }
+    Ok(())
 }
 
 fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), Error> {

@@ -438,6 +438,24 @@ fn equal_shares_for_virtual_functions() {
         .refused("vf assign 9 num_ldb_queues=3")
         .starts_with("4: "));
     assert!(bench.refused("vf split 2").starts_with("1: "));
+    let refused = bench.refused("vf maps");
+    assert!(
+        refused.starts_with("1: ") && refused.contains("debugfs"),
+        "{refused}"
+    );
+    let debug = |path: &str, text: &str| {
+        let path = format!("/sys/kernel/debug/dlb0/{path}");
+        bench.fake.put(Path::new(&path), text);
+    };
+    debug("vf1/maps", "domain 0 8\nldb_queue 0 8\nldb_port 1 17");
+    debug("vf1/mailbox", "register 1\nstart_domain 0\nrefused 2");
+    let text = bench.run("vf maps 1");
+    assert!(text.contains("1   ldb_port   1           17"), "{text}");
+    assert!(text.contains("VF 1 asked: register 1, refused 2"), "{text}");
+    let json = bench.json("-j vf maps 1");
+    assert_eq!(json["vfs"][0]["maps"][2]["device"], 17);
+    assert_eq!(json["vfs"][0]["mailbox"]["refused"], 2);
+    assert!(bench.refused("vf maps 4").starts_with("4: "));
     bench.run("vf off");
     assert_eq!(read("sriov_numvfs"), "0");
 }
