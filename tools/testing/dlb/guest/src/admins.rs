@@ -116,6 +116,40 @@ fn user(node: PathBuf, seed: u64) -> Result<Child, crate::errno::Errno> {
     })
 }
 
+/// Clears a domain away and describes one that makes sense, then enables it. Others may be at the
+/// same domain, so that any step can fail, and the last one will then.
+fn rebuild(dice: &mut Dice) -> bool {
+    let domain = domain(dice);
+    set(&domain.join("enable"), "0");
+    let _ = tree::remove_tree(&domain);
+    let _ = fs::create_dir(&domain);
+    let queues = 1 + dice.below(3);
+    for q in 0..queues {
+        let queue = domain.join(format!("ldb_queues/q{q}"));
+        let _ = fs::create_dir(&queue);
+        if dice.below(3) == 0 {
+            set(&queue.join("num_sequence_numbers"), "64");
+        }
+    }
+    for p in 0..1 + dice.below(2) {
+        let port = domain.join(format!("ldb_ports/p{p}"));
+        let _ = fs::create_dir(&port);
+        set(&port.join("cq_depth"), VALUES[3 + dice.below(5) as usize]);
+        for q in 0..queues {
+            let priority = dice.below(8);
+            set(&port.join("links"), &format!("+q{q}:{priority}"));
+        }
+    }
+    let _ = fs::create_dir(domain.join("dir_queues/q0"));
+    let port = domain.join("dir_ports/p2");
+    let _ = fs::create_dir(&port);
+    set(&port.join("queue"), "q0");
+    if dice.below(2) == 0 {
+        set(&domain.join("lifetime"), "file");
+    }
+    tree::put(&domain.join("enable"), b"1\n").is_ok()
+}
+
 fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
     let mut dice = Dice::new(who + 100);
     let mut users: Vec<Child> = Vec::new();
@@ -139,10 +173,11 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
                 let port = domain(&mut dice).join(format!("ldb_ports/p{}", dice.below(3)));
                 set(&port.join("links"), LINKS[dice.below(8) as usize]);
             }
-            20..=23 => {
+            20..=21 => {
                 let enable = domain(&mut dice).join("enable");
                 built += u32::from(tree::put(&enable, b"1\n").is_ok());
             }
+            22..=23 => built += u32::from(rebuild(&mut dice)),
             24 => set(&domain(&mut dice).join("enable"), "0"),
             25 => set(
                 &domain(&mut dice).join("scheduling"),
@@ -175,10 +210,14 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
             }
             32 => {
                 if let Ok(dev) = Device::first() {
-                    if dice.below(8) == 0 {
-                        let _ = dev.unbind();
-                        dice.nap(3000);
-                        let _ = dev.bind();
+                    match dice.below(16) {
+                        0..=1 => {
+                            let _ = dev.unbind();
+                            dice.nap(3000);
+                            let _ = dev.bind();
+                        }
+                        2 => set(&dev.obj.file("reset"), "1"),
+                        _ => {}
                     }
                 }
             }
@@ -191,7 +230,8 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
     }
     drop(users);
     println!("# administrator {who}: {acts} acts, {built} domains enabled");
-    0
+    // One who never got as far as that has not tested anything.
+    i32::from(built == 0)
 }
 
 fn stress(rough: bool) -> Outcome {
@@ -248,7 +288,7 @@ fn stress(rough: bool) -> Outcome {
 
 pub fn run(t: &mut Suite) {
     t.case("random administrators", || stress(false));
-    t.case("random administrators with unbind and rmmod", || {
+    t.case("random administrators with unbind, reset and rmmod", || {
         stress(true)
     });
     t.case("the kernel log is clean", tree::log_is_clean);
