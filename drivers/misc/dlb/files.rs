@@ -586,3 +586,60 @@ pub(crate) fn cq_bytes(depth: u32, sparse: bool) -> Result<usize> {
         .ok_or(EINVAL)?;
     bytes.checked_next_multiple_of(PAGE_SIZE).ok_or(EINVAL)
 }
+
+#[kunit_tests(dlb_files)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_fill_pages() -> Result {
+        assert_eq!(cq_bytes(1, true)?, 4096);
+        assert_eq!(cq_bytes(64, true)?, 4096);
+        assert_eq!(cq_bytes(128, true)?, 8192);
+        assert_eq!(cq_bytes(1024, true)?, 65536);
+        assert_eq!(cq_bytes(256, false)?, 4096);
+        assert_eq!(cq_bytes(1024, false)?, 16384);
+        Ok(())
+    }
+
+    #[test]
+    fn alerts_are_lost_in_order() -> Result {
+        let alerts = Alerts::new()?;
+        for data in 0..100 {
+            alerts.push(Alert {
+                kind: AlertKind::User,
+                data,
+            });
+        }
+        let mut state = alerts.state.lock();
+        assert_eq!(state.records.len(), ALERTS_MAX);
+        assert_eq!(state.lost, 36);
+        let first = vec::remove(&mut state.records, 0).ok_or(ENOENT)?;
+        assert_eq!(first.0.data, 0);
+        assert_eq!(first.1, 0);
+        drop(state);
+        alerts.push(Alert {
+            kind: AlertKind::Watchdog,
+            data: 7,
+        });
+        let state = alerts.state.lock();
+        let last = state.records.last().ok_or(ENOENT)?;
+        assert_eq!(last.1, 36);
+        assert_eq!(state.lost, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn records_have_their_layout() -> Result {
+        let bytes = record(
+            Alert {
+                kind: AlertKind::Watchdog,
+                data: 0x0102_0304_0506_0708,
+            },
+            9,
+        );
+        let expected: [u8; RECORD] = [7, 0, 0, 0, 9, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1];
+        assert_eq!(bytes, expected);
+        Ok(())
+    }
+}

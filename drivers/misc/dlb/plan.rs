@@ -328,3 +328,199 @@ fn slots(desc: &DomainDesc, facts: &Facts) -> Result<[u32; 2], Refusal> {
         desc.num_sn_slots[1].or(used1),
     ])
 }
+
+#[kunit_tests(dlb_plan)]
+mod tests {
+    use super::*;
+    use crate::desc::{
+        DeviceSel,
+        DirPortDesc,
+        DirQueueDesc,
+        LdbPortDesc,
+        Lifetime,
+        LinkDesc, //
+    };
+
+    fn name(text: &str) -> Result<Name> {
+        Name::new(text.as_bytes())
+    }
+
+    fn facts(version: hw::Version) -> Facts {
+        Facts {
+            version,
+            sequence_numbers: [64, 128],
+            free_slots: [16, 8],
+        }
+    }
+
+    /// One load-balanced queue, linked to one port, and one directed queue with its port.
+    fn desc() -> Result<DomainDesc> {
+        let mut desc = DomainDesc {
+            name: name("d")?,
+            device: DeviceSel::Auto,
+            lifetime: Lifetime::Directory,
+            num_ldb_credits: Count::Auto,
+            num_dir_credits: Count::Auto,
+            num_credits: Count::Auto,
+            num_hist_list_entries: Count::Auto,
+            num_atomic_inflights: Count::Auto,
+            num_sn_slots: [Count::Auto; 2],
+            num_cos_ldb_ports: [Count::Auto; 4],
+            cos_strict: false,
+            scheduling: true,
+            ldb_queues: KVec::new(),
+            dir_queues: KVec::new(),
+            ldb_ports: KVec::new(),
+            dir_ports: KVec::new(),
+        };
+        vec::push(
+            &mut desc.ldb_queues,
+            LdbQueueDesc {
+                name: name("q")?,
+                num_sequence_numbers: 0,
+                num_qid_inflights: Count::Auto,
+                num_atomic_inflights: 64,
+                lock_id_comp_level: 0,
+                depth_threshold: 256,
+            },
+        )?;
+        let mut links = KVec::new();
+        vec::push(
+            &mut links,
+            LinkDesc {
+                queue: name("q")?,
+                priority: 3,
+            },
+        )?;
+        vec::push(
+            &mut desc.ldb_ports,
+            LdbPortDesc {
+                name: name("w")?,
+                cq_depth: 32,
+                cq_history_list_size: Count::Auto,
+                cq_depth_threshold: 1,
+                cos: None,
+                cos_strict: false,
+                cq_weight_limit: 0,
+                inflight_threshold: 0,
+                links,
+                enabled: true,
+            },
+        )?;
+        vec::push(
+            &mut desc.dir_queues,
+            DirQueueDesc {
+                name: name("dq")?,
+                depth_threshold: 256,
+                port: None,
+            },
+        )?;
+        vec::push(
+            &mut desc.dir_ports,
+            DirPortDesc {
+                name: name("s")?,
+                cq_depth: 8,
+                cq_depth_threshold: 1,
+                queue: Some(name("dq")?),
+                enabled: true,
+            },
+        )?;
+        Ok(desc)
+    }
+
+    fn planned(desc: &DomainDesc, version: hw::Version) -> Result<Plan> {
+        plan(desc, &facts(version)).map_err(|refusal| refusal.err)
+    }
+
+    fn refused(desc: &DomainDesc, version: hw::Version, words: &str) -> bool {
+        match plan(desc, &facts(version)) {
+            Ok(_) => false,
+            Err(Refusal { err, text }) => {
+                err == EINVAL && text.is_some_and(|text| text.to_bytes() == words.as_bytes())
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_auto_is_counted() -> Result {
+        let plan = planned(&desc()?, hw::Version::V2)?;
+        assert_eq!(plan.domain.ldb_queues, 1);
+        assert_eq!(plan.domain.ldb_ports, 1);
+        assert_eq!(plan.domain.dir_ports, 1);
+        assert_eq!(plan.domain.atomic_inflights, 64);
+        assert_eq!(plan.domain.hist_list_entries, 32);
+        assert_eq!(plan.domain.ldb_credits, 32 + CREDITS_PER_QUEUE);
+        assert_eq!(plan.domain.dir_credits, 8 + CREDITS_PER_QUEUE);
+        assert_eq!(plan.domain.sn_slots, [0, 0]);
+        let links = plan.links.first().ok_or(ENOENT)?;
+        assert_eq!(links.first(), Some(&(0, 3)));
+        assert_eq!(plan.dir_queue_of_port.first(), Some(&Some(0)));
+        Ok(())
+    }
+
+    #[test]
+    fn one_pool_of_credits() -> Result {
+        let mut desc = desc()?;
+        let plan = planned(&desc, hw::Version::V25)?;
+        assert_eq!(plan.domain.ldb_credits, 32 + 8 + 2 * CREDITS_PER_QUEUE);
+        assert_eq!(plan.domain.dir_credits, 0);
+        desc.num_credits = Count::Exact(5);
+        assert_eq!(planned(&desc, hw::Version::V25)?.domain.ldb_credits, 5);
+        Ok(())
+    }
+
+    #[test]
+    fn sums_do_not_overflow() -> Result {
+        let mut desc = desc()?;
+        let mut port = desc.ldb_ports.pop().ok_or(ENOENT)?;
+        port.cq_history_list_size = Count::Exact(u32::MAX);
+        vec::push(&mut desc.ldb_ports, port)?;
+        let mut queue = desc.ldb_queues.pop().ok_or(ENOENT)?;
+        queue.num_atomic_inflights = u32::MAX;
+        vec::push(&mut desc.ldb_queues, queue)?;
+        desc.num_cos_ldb_ports = [Count::Exact(u32::MAX); 4];
+        let plan = planned(&desc, hw::Version::V2)?;
+        assert_eq!(plan.domain.hist_list_entries, u32::MAX);
+        assert_eq!(plan.domain.atomic_inflights, u32::MAX);
+        Ok(())
+    }
+
+    #[test]
+    fn links_lead_to_queues() -> Result {
+        let mut desc = desc()?;
+        desc.ldb_queues.clear();
+        assert!(refused(
+            &desc,
+            hw::Version::V2,
+            "ldb_ports/w: links: there is no queue q in ldb_queues"
+        ));
+        Ok(())
+    }
+
+    #[test]
+    fn a_directed_queue_has_one_port() -> Result {
+        let mut desc = desc()?;
+        desc.dir_ports.clear();
+        assert!(refused(
+            &desc,
+            hw::Version::V2,
+            "dir_queues/dq: no directed port has this queue"
+        ));
+        Ok(())
+    }
+
+    #[test]
+    fn what_needs_a_newer_device() -> Result {
+        let mut desc = desc()?;
+        let mut port = desc.ldb_ports.pop().ok_or(ENOENT)?;
+        port.cq_weight_limit = 4;
+        vec::push(&mut desc.ldb_ports, port)?;
+        assert!(refused(
+            &desc,
+            hw::Version::V2,
+            "ldb_ports/w: cq_weight_limit needs DLB 2.5"
+        ));
+        assert!(planned(&desc, hw::Version::V25).is_ok());
+        Ok(())
+    }
+}
