@@ -17,6 +17,7 @@ mod faults;
 mod files;
 mod flow;
 mod iommu;
+mod kexec;
 mod kill;
 mod ktap;
 mod limits;
@@ -47,6 +48,7 @@ const SUITES: &[Named] = &[
     ("files", files::run),
     ("flow", flow::run),
     ("iommu", iommu::run),
+    ("kexec", kexec::run),
     ("kill", kill::run),
     ("limits", limits::run),
     ("memory", memory::run),
