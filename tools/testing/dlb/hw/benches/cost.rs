@@ -7,6 +7,7 @@
 #[path = "../tests/common/sim.rs"]
 mod sim;
 
+use dlb_hw::hw::hcw::{Command, SchedType};
 use dlb_hw::hw::irq::{Alarms, HwAlarm, IngressError};
 use dlb_hw::hw::mbox;
 use dlb_hw::hw::service::VfEvents;
@@ -351,6 +352,69 @@ fn through_a_vf(version: Version) {
     f.reset(d);
 }
 
+/// Takes a queue from a port that holds events of it.
+fn unlink_under_load(version: Version) {
+    let (sim, pf) = Sim::up(version, 1);
+    let pf = RefCell::new(pf);
+    let f = Direct { sim: &sim, pf: &pf };
+    let d = build(
+        &f,
+        &sim,
+        Requester::Pf,
+        Shape {
+            links: 2,
+            queues: 2,
+            ..SMALL
+        },
+    );
+    let physical = |id| pf.borrow().physical_port(Func::Pf, d, id).unwrap();
+    let (consumer, producer) = (physical(PortId::Ldb(0)), physical(PortId::Dir(0)));
+    // More than the ring has room for, so that events wait in the queue as well.
+    for data in 0..24 {
+        let new = Hcw {
+            data,
+            ..Hcw::command(Command::New)
+        };
+        let new = new.with_qid(0).with_sched_type(SchedType::Unordered as u8);
+        sim.send(
+            Requester::Pf,
+            producer,
+            &[new, Hcw::NOOP, Hcw::NOOP, Hcw::NOOP],
+        );
+    }
+    sim.take_accesses();
+    let start = Instant::now();
+    let mut never = |stuck| panic!("{stuck:?}");
+    pf.borrow_mut()
+        .unmap_queue(&sim, Func::Pf, d, 0, 0)
+        .unwrap();
+    let ask = (sim.take_accesses(), start.elapsed());
+    let waiting = pf.borrow_mut().service_pending(&sim, 0, &mut never);
+    assert_eq!(waiting, Ok(1), "the port holds events");
+    let look = sim.take_accesses();
+    for _ in 0..24 {
+        let done = Hcw::command(Command::Rel);
+        let token = Hcw::return_tokens(1);
+        sim.send(
+            Requester::Pf,
+            consumer,
+            &[done, token, Hcw::NOOP, Hcw::NOOP],
+        );
+    }
+    sim.take_accesses();
+    let start = Instant::now();
+    let left = pf.borrow_mut().service_pending(&sim, 1, &mut never);
+    assert_eq!(left, Ok(0), "the port holds nothing any more");
+    println!(
+        "{version:?}: unlink of a queue from a port with 16 of its events: {} register accesses in \
+         {:?}, {look} for each look while the port holds any, {} in {:?} for the end",
+        ask.0,
+        ask.1,
+        sim.take_accesses(),
+        start.elapsed()
+    );
+}
+
 fn main() {
     println!(
         "bookkeeping: {} bytes per device, all domains, queues, ports and VFs included",
@@ -359,6 +423,7 @@ fn main() {
     for version in VERSIONS {
         whole_device(version);
         first_and_last(version);
+        unlink_under_load(version);
         through_a_vf(version);
     }
 }
