@@ -3,7 +3,9 @@
 //! The rules of the device files: what can be opened, mapped and read, and how.
 
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::enable::{small, why};
@@ -409,6 +411,91 @@ fn stale_node() -> Outcome {
     Device::first()?.soon_all_free(Duration::from_secs(10))
 }
 
+/// Becomes a user without any right but those of its number.
+fn become_user(id: u32) -> bool {
+    // SAFETY: These change only the identity of this process, which has one thread.
+    unsafe {
+        libc::setgroups(0, std::ptr::null()) == 0
+            && libc::setresgid(id, id, id) == 0
+            && libc::setresuid(id, id, id) == 0
+    }
+}
+
+/// Two users who have been given a domain each: neither gets at what the other has.
+fn two_users() -> Outcome {
+    let (a, b) = (small("alice")?, small("bob")?);
+    for (d, user) in [(&a, 1001), (&b, 1002)] {
+        d.enable().map_err(|e| why(d, e))?;
+        for name in tree::names(&d.dir())? {
+            std::os::unix::fs::chown(d.node(&name), Some(user), Some(user))
+                .map_err(|e| format!("chown of {name}: {e}"))?;
+        }
+    }
+    let theirs: u8 = b
+        .on("ldb_queues", "ldbq")
+        .get("id")?
+        .parse()
+        .map_err(|_| "id")?;
+    let (own, other) = (a.dir(), b.dir());
+    let settings = Device::first()?.obj.file("ingress_err_en");
+    let enable = a.obj.file("enable");
+    let mut child = Child::run(move || {
+        if !become_user(1001) {
+            return 1;
+        }
+        let open = |dir: &Path, name: &str| {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(dir.join(name))
+                .map_err(Errno::from)
+        };
+        for name in ["worker", "sink", "source", "alerts"] {
+            if open(&other, name).err() != Some(errno::EACCES) {
+                println!("# opened {name} of somebody else");
+                return 2;
+            }
+        }
+        for file in [&settings, &enable] {
+            if tree::put(file, b"0\n") != Err(errno::EACCES) {
+                println!("# wrote {}", file.display());
+                return 3;
+            }
+        }
+        let (Ok(port), Ok(mut alerts)) =
+            (Port::open(&own.join("source"), 64), open(&own, "alerts"))
+        else {
+            return 4;
+        };
+        port.push(Hcw::send(cmd::NEW, theirs, Sched::Unordered, 0, 0, 1));
+        let mut record = [0u8; 16];
+        if !matches!(alerts.read(&mut record), Ok(16)) {
+            return 5;
+        }
+        // A queue that is not of the domain.
+        match u16::from_ne_bytes([record[0], record[1]]) {
+            4 => 0,
+            _ => 6,
+        }
+    })?;
+    ensure_eq!(
+        child.wait_within(Duration::from_secs(20)),
+        Some(End::Exit(0)),
+        "end of the user"
+    );
+    ensure_eq!(
+        b.on("ldb_queues", "ldbq").get("depth")?,
+        "0",
+        "depth of the other's queue"
+    );
+    let mut worker = Port::open(&b.node("worker"), 64)?;
+    ensure!(
+        worker.pop_within(Duration::from_millis(200)).is_none(),
+        "an event reached the other"
+    );
+    Ok(())
+}
+
 pub fn run(t: &mut Suite) {
     t.case("mapping the producer page", producer_page);
     t.case("mapping the consumer queue", consumer_queue);
@@ -419,5 +506,6 @@ pub fn run(t: &mut Suite) {
     t.case("producer-only ports", producer_only);
     t.case("other system calls", other_calls);
     t.case("stale device nodes", stale_node);
+    t.case("two users", two_users);
     t.case("the kernel log is clean", tree::log_is_clean);
 }
