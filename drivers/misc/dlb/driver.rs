@@ -205,8 +205,8 @@ impl Driver for DlbDriver {
 
     fn reset_done(dev: &pci::Device<Core<'_>>, bound: &Bound) {
         // The reset of a physical function does more to its virtual ones than the PCI core restores.
-        if !bound.is_physical() {
-            dev.set_master();
+        if !bound.is_physical() && glue_pci::reenable(dev).is_err() {
+            dev_err!(dev, "cannot be enabled again\n");
         }
         reset::done(dev, &bound.device);
     }

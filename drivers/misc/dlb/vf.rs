@@ -484,7 +484,12 @@ impl Function for VirtualFunction {
             Err(hw::Error::Mailbox { .. }) => self.hw.register(&*self.regs)?,
             result => result?,
         }
-        self.look()
+        self.look()?;
+        // A function that cannot be reached may read as zero, which looks like success.
+        match self.total.domains {
+            0 => Err(hw::Error::Gone),
+            _ => Ok(()),
+        }
     }
 
     fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn Csr)> {

@@ -561,6 +561,14 @@ pub(crate) fn reset_function(dev: &pci::Device<device::Core<'_>>) -> Result {
     })
 }
 
+/// Turns memory decoding on again in a device that was enabled, and bus mastering.
+pub(crate) fn reenable(dev: &pci::Device<device::Core<'_>>) -> Result {
+    // SAFETY: The device is valid, and the context says that its lock is held.
+    to_result(unsafe { bindings::pci_reenable_device(raw(dev)) })?;
+    dev.set_master();
+    Ok(())
+}
+
 /// Writes the saved configuration space back, after the device lost power or was reset.
 pub(crate) fn restore_state(dev: &pci::Device<device::Core<'_>>) {
     // SAFETY: The device is valid, and the context says that its lock is held.

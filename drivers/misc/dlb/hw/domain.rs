@@ -57,6 +57,61 @@ pub struct DomainArgs {
     pub sn_slots: [u32; NUM_SN_GROUPS],
 }
 
+impl DomainArgs {
+    /// Where there is only one kind of credit.
+    pub(super) fn combine_credits(&mut self) {
+        self.ldb_credits = self.ldb_credits.saturating_add(self.dir_credits);
+        self.dir_credits = 0;
+    }
+
+    /// Checks that there is what a new domain is to get.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSpace`] names the first resource of which there is too little.
+    pub(super) fn check(&self, free: &Resources) -> Result {
+        fits(Resource::Domains, 1, free.domains)?;
+        fits(Resource::LdbQueues, self.ldb_queues, free.ldb_queues)?;
+        let asked = self
+            .cos_ldb_ports
+            .iter()
+            .fold(self.ldb_ports, |sum, n| sum.saturating_add(*n));
+        fits(Resource::LdbPorts, asked, free.ldb_ports())?;
+        if self.cos_strict {
+            for (cos, (asked, free)) in
+                (0..num(NUM_COS)).zip(self.cos_ldb_ports.iter().zip(&free.cos_ldb_ports))
+            {
+                fits(Resource::CosLdbPorts(cos), *asked, *free)?;
+            }
+        }
+        if self.ldb_queues != 0 && asked == 0 {
+            return Err(Error::Invalid {
+                what: Param::NoLdbPort,
+                value: 0,
+            });
+        }
+        fits(Resource::DirPorts, self.dir_ports, free.dir_ports)?;
+        fits(Resource::LdbCredits, self.ldb_credits, free.ldb_credits)?;
+        fits(Resource::DirCredits, self.dir_credits, free.dir_credits)?;
+        fits(
+            Resource::AtomicInflights,
+            self.atomic_inflights,
+            free.atomic_inflights,
+        )?;
+        fits(
+            Resource::HistListEntries,
+            self.hist_list_entries,
+            free.max_ctg_hl_entries,
+        )?;
+        for (group, (asked, free)) in
+            (0..num(NUM_SN_GROUPS)).zip(self.sn_slots.iter().zip(&free.sn_slots))
+        {
+            fits(Resource::SnSlots(group), *asked, *free)?;
+        }
+        Ok(())
+    }
+}
+
 /// A new load-balanced queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LdbQueueArgs {
@@ -197,50 +252,6 @@ impl Pf {
         }
     }
 
-    /// Checks that a function has what a new domain is to get.
-    fn check_domain(&self, func: Func, args: &DomainArgs) -> Result {
-        let free = self.available(func);
-        fits(Resource::Domains, 1, free.domains)?;
-        fits(Resource::LdbQueues, args.ldb_queues, free.ldb_queues)?;
-        let asked = args
-            .cos_ldb_ports
-            .iter()
-            .fold(args.ldb_ports, |sum, n| sum.saturating_add(*n));
-        fits(Resource::LdbPorts, asked, free.ldb_ports())?;
-        if args.cos_strict {
-            for (cos, (asked, free)) in
-                (0..num(NUM_COS)).zip(args.cos_ldb_ports.iter().zip(&free.cos_ldb_ports))
-            {
-                fits(Resource::CosLdbPorts(cos), *asked, *free)?;
-            }
-        }
-        if args.ldb_queues != 0 && asked == 0 {
-            return Err(Error::Invalid {
-                what: Param::NoLdbPort,
-                value: 0,
-            });
-        }
-        fits(Resource::DirPorts, args.dir_ports, free.dir_ports)?;
-        fits(Resource::LdbCredits, args.ldb_credits, free.ldb_credits)?;
-        fits(Resource::DirCredits, args.dir_credits, free.dir_credits)?;
-        fits(
-            Resource::AtomicInflights,
-            args.atomic_inflights,
-            free.atomic_inflights,
-        )?;
-        fits(
-            Resource::HistListEntries,
-            args.hist_list_entries,
-            free.max_ctg_hl_entries,
-        )?;
-        for (group, (asked, free)) in
-            (0..num(NUM_SN_GROUPS)).zip(args.sn_slots.iter().zip(&free.sn_slots))
-        {
-            fits(Resource::SnSlots(group), *asked, *free)?;
-        }
-        Ok(())
-    }
-
     /// Creates a domain and attaches resources of the function to it.
     ///
     /// # Errors
@@ -253,10 +264,9 @@ impl Pf {
         }
         let mut args = *args;
         if self.limits().combined_credits {
-            args.ldb_credits = args.ldb_credits.saturating_add(args.dir_credits);
-            args.dir_credits = 0;
+            args.combine_credits();
         }
-        self.check_domain(func, &args)?;
+        args.check(&self.available(func))?;
         let hl_base = self.find_hist_list(func, args.hist_list_entries)?;
         let owner = Owner::of(func);
         let (index, domain) = self

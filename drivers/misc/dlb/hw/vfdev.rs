@@ -315,7 +315,7 @@ impl VfDev {
     ///
     /// As [`Self::call`], and [`Error::Mailbox`] if the PF refuses.
     pub fn create_domain(&self, csr: &dyn Csr, args: &DomainArgs) -> Result<u32> {
-        let id = self.ask(
+        let asked = self.ask(
             csr,
             &CreateSchedDomain {
                 num_ldb_queues: args.ldb_queues,
@@ -329,8 +329,19 @@ impl VfDev {
                 cos_strict: args.cos_strict.into(),
                 num_sn_slots: args.sn_slots,
             },
-        )?;
-        check_id(id, MAX_DOMAINS as u32)
+        );
+        if let Err(Error::Mailbox {
+            header: SUCCESS, ..
+        }) = asked
+        {
+            // The answer does not say how much there is.
+            let mut args = *args;
+            if self.limits().combined_credits {
+                args.combine_credits();
+            }
+            args.check(&self.available(csr)?)?;
+        }
+        check_id(asked?, MAX_DOMAINS as u32)
     }
 
     /// See [`super::Pf::create_ldb_queue`].
