@@ -23,6 +23,10 @@ use kernel::{
 };
 
 use crate::{
+    debug::{
+        self,
+        Counts, //
+    },
     desc::{
         DeviceSel,
         Name,
@@ -30,6 +34,7 @@ use crate::{
     },
     domain::Live,
     glue::{
+        debugfs,
         pci::Binding,
         pm,
         statics,
@@ -121,6 +126,10 @@ pub(crate) struct State {
     pub(crate) reset_power: Option<Power>,
     /// Keeps the device awake while there are virtual functions.
     pub(crate) vf_power: Option<Power>,
+    /// What each virtual function has sent.
+    pub(crate) vf_counts: KVec<Counts>,
+    /// Shows that, while there are virtual functions.
+    pub(crate) vf_debug: Option<debugfs::Dir<debug::File>>,
     /// The domains built on the device, and those that ended but could not be given back.
     pub(crate) domains: KVec<Arc<Live>>,
 }
@@ -276,6 +285,8 @@ impl Device {
                         awake: true,
                         reset_power: None,
                         vf_power: None,
+                        vf_counts: KVec::new(),
+                        vf_debug: None,
                         domains: KVec::new(),
                     },
                     "dlb::Device::state"

@@ -10,6 +10,7 @@ use kernel::{
 };
 
 mod configfs;
+mod debug;
 mod desc;
 mod device;
 mod domain;

@@ -2,11 +2,14 @@
 /*
  * What Rust cannot call: inline functions and macros of the C headers.
  */
+#include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/pm_runtime.h>
 #include <linux/scatterlist.h>
+#include <linux/seq_file.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <asm/cpufeature.h>
@@ -128,4 +131,40 @@ void dlb_pm_put(struct device *dev)
 {
 	pm_runtime_mark_last_busy(dev);
 	pm_runtime_put_autosuspend(dev);
+}
+
+static int dlb_debugfs_show(struct seq_file *seq, void *data)
+{
+	const struct dlb_text *text = seq->private;
+
+	return text->show(seq, text);
+}
+
+static int dlb_debugfs_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, dlb_debugfs_show, inode->i_private);
+}
+
+/* The owner keeps the module in memory while a file is open. */
+static const struct file_operations dlb_debugfs_fops = {
+	.owner = THIS_MODULE,
+	.open = dlb_debugfs_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+struct dentry *dlb_debugfs_dir(const char *name, struct dentry *parent)
+{
+	return debugfs_create_dir(name, parent);
+}
+
+void dlb_debugfs_file(const char *name, struct dentry *parent, struct dlb_text *text)
+{
+	debugfs_create_file(name, 0400, parent, text, &dlb_debugfs_fops);
+}
+
+void dlb_debugfs_remove(struct dentry *dir)
+{
+	debugfs_remove(dir);
 }

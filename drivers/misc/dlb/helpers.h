@@ -9,7 +9,9 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+struct dentry;
 struct device;
+struct seq_file;
 struct vm_area_struct;
 struct wait_queue_head;
 
@@ -28,5 +30,14 @@ void dlb_pm_start(struct device *dev, int delay_ms);
 void dlb_pm_stop(struct device *dev);
 int dlb_pm_get(struct device *dev);
 void dlb_pm_put(struct device *dev);
+
+/* The beginning of what glue/debugfs.rs has for each file. */
+struct dlb_text {
+	int (*show)(struct seq_file *seq, const struct dlb_text *text);
+};
+
+struct dentry *dlb_debugfs_dir(const char *name, struct dentry *parent);
+void dlb_debugfs_file(const char *name, struct dentry *parent, struct dlb_text *text);
+void dlb_debugfs_remove(struct dentry *dir);
 
 #endif

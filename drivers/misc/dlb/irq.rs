@@ -299,7 +299,10 @@ impl Handler for Arc<Alarms> {
             return;
         }
         let State {
-            function, domains, ..
+            function,
+            domains,
+            vf_counts,
+            ..
         } = &mut *state;
         let Some(function) = function else {
             return;
@@ -312,6 +315,7 @@ impl Handler for Arc<Alarms> {
         };
         let mut events = sriov::Events {
             device: &self.device,
+            counts: vf_counts,
             limit: &mut self.vf_limit.lock(),
         };
         // A virtual function has no alarms.

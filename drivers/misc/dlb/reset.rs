@@ -37,7 +37,8 @@ use crate::{
             Recovery, //
         },
         trace, //
-    }, //
+    },
+    sriov, //
 };
 
 /// How often users are looked after that were told to leave, in milliseconds.
@@ -160,18 +161,20 @@ pub(crate) fn prepare(device: &Arc<Device>) {
     if let Ok(power) = Device::power_up(device) {
         device.lock().reset_power = Some(power);
     }
+    // Virtual functions first: they need answers to give up what they have.
+    sriov::announce(device);
     tell(device);
     wait_for_users(device);
     close(device, Phase::Resetting);
     end_all(device, End::DeviceReset);
 }
 
-/// The physical function is about to be reset, and a virtual one with it, which cannot be used until
-/// it is reset itself.
+/// The physical function is about to be reset, or to go, and takes this virtual one with it, which
+/// cannot be used until it is reset itself.
 pub(crate) fn pf_resets(device: &Device) {
     dev_info!(
         device.binding.device(),
-        "{}: the physical function is about to be reset\n",
+        "{}: the physical function is about to be reset or to go\n",
         device.name
     );
     {

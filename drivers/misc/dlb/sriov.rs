@@ -7,14 +7,23 @@
 //! lock is held while virtual functions are made and removed, because their drivers are bound and
 //! unbound meanwhile and have requests to be answered.
 
+use core::mem;
 use kernel::{
     device::Core,
     pci,
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 use crate::{
+    debug::{
+        self,
+        Counts, //
+    },
     device::{
         errno,
         Device,
@@ -23,11 +32,16 @@ use crate::{
     files::Alert,
     glue::{
         pci as glue_pci,
+        time::now_ms,
         trace, //
     },
     hw::{
         self,
-        mbox::DomainAlert,
+        mbox::{
+            Command,
+            DomainAlert,
+            InUse, //
+        },
         service::{
             self,
             VfEvents, //
@@ -40,6 +54,91 @@ use crate::{
     irq::RateLimit,
     sysfs, //
 };
+
+/// How long virtual functions get to acknowledge a message, in milliseconds.
+const ACK_MS: u32 = 1000;
+/// How often they are looked after, in milliseconds.
+const ACK_POLL_MS: i64 = 1;
+/// How often it is looked whether users have left, in milliseconds.
+const LEAVE_POLL_MS: i64 = 20;
+
+/// Virtual functions, one bit each.
+type Set = u16;
+
+fn members(set: Set) -> impl Iterator<Item = u8> {
+    (0u8..16).filter(move |vf| set.checked_shr((*vf).into()).unwrap_or(0) & 1 != 0)
+}
+
+fn bit(vf: u8) -> Set {
+    Set::from(1u8).checked_shl(vf.into()).unwrap_or(0)
+}
+
+/// What is asked about a virtual function.
+type Test<'a> = &'a dyn Fn(&hw::Pf, &dyn Csr, u8) -> hw::Result<bool>;
+
+/// Those of these virtual functions for which the answer is yes. A device that does not answer has
+/// none.
+fn which(device: &Device, vfs: Set, test: Test<'_>) -> Set {
+    let mut state = device.lock();
+    match state.pf() {
+        Ok((pf, Some(csr))) => members(vfs)
+            .filter(|vf| *vf < pf.num_vfs() && test(pf, csr, *vf) == Ok(true))
+            .fold(0, |set, vf| set | bit(vf)),
+        _ => 0,
+    }
+}
+
+/// Asks the same again and again, until the answer is yes for all of them or the time is over. The
+/// device is not locked in between, so that requests are answered.
+fn until(device: &Device, vfs: Set, test: Test<'_>) -> Set {
+    let mut done = 0;
+    let since = now_ms();
+    loop {
+        done |= which(device, vfs & !done, test);
+        if done == vfs || now_ms().wrapping_sub(since) >= ACK_MS {
+            return done;
+        }
+        fsleep(Delta::from_millis(ACK_POLL_MS));
+    }
+}
+
+/// Sends a message to these virtual functions; returns those that have taken it.
+fn tell<C: Command>(device: &Device, vfs: Set, message: &C) -> Set {
+    let sent = until(device, vfs, &|pf, csr, vf| {
+        service::send_to_vf(csr, pf.version(), vf, message)
+    });
+    until(device, sent, &|pf, csr, vf| {
+        service::has_acknowledged(csr, pf.version(), vf)
+    })
+}
+
+/// Tells the drivers of virtual functions that the physical one is about to be reset, or to go, and
+/// gives their users time to leave. Who does not listen is not waited for.
+pub(crate) fn announce(device: &Device) {
+    let registered = which(device, Set::MAX, &|pf, _, vf| pf.is_vf_locked(vf));
+    let mut users = tell(device, registered, &service::pre_reset());
+    let silent = (registered & !users).count_ones();
+    if silent != 0 {
+        dev_warn!(
+            device.binding.device(),
+            "{}: {silent} virtual functions do not listen\n",
+            device.name
+        );
+    }
+    let patience = crate::reset_timeout_s().saturating_mul(1000);
+    let since = now_ms();
+    while now_ms().wrapping_sub(since) < patience {
+        users = which(device, users, &|pf, _, vf| Ok(pf.has_domains(Func::Vf(vf))));
+        let answered = tell(device, users, &InUse::default());
+        users = which(device, answered, &|pf, csr, vf| {
+            service::read_in_use(csr, pf.version(), vf)
+        });
+        if users == 0 {
+            break;
+        }
+        fsleep(Delta::from_millis(LEAVE_POLL_MS));
+    }
+}
 
 /// Changes the number of virtual functions, which the PCI core allows from and to none only.
 pub(crate) fn configure(
@@ -57,7 +156,10 @@ pub(crate) fn configure(
     }
 
     let power = Device::power_up(device)?;
+    let counts = Counts::new(num_vfs)?;
     set_number(device, num_vfs)?;
+    let old = mem::replace(&mut device.lock().vf_counts, counts);
+    drop(old);
     // The files come first, so that they are there when drivers are bound.
     let result = sysfs::vfs_changed(dev.as_ref())
         .and_then(|()| glue_pci::enable_sriov(dev, num_vfs))
@@ -67,22 +169,32 @@ pub(crate) fn configure(
         });
     trace::device(device.name.as_str(), "sriov on", &result);
     result?;
-    let old = device.lock().vf_power.replace(power);
+    // To look inside is not worth failing for.
+    let debug = debug::make(device, num_vfs).ok();
+    let mut state = device.lock();
+    let old = (state.vf_power.replace(power), state.vf_debug.take());
+    state.vf_debug = debug;
+    drop(state);
     drop(old);
     Ok(num_vfs)
 }
 
 /// Removes what virtual functions there are because the physical one goes, by surprise perhaps.
 pub(crate) fn stop(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
+    // Their drivers may be in guests, which learn of it in no other way.
+    announce(device);
     remove_all(dev, device);
 }
 
 /// Makes virtual functions go, and takes back what they had.
 fn remove_all(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
+    // Drivers here are unbound, and have their last requests answered meanwhile.
     glue_pci::disable_sriov(dev);
 
     let mut state = device.lock();
     let power = state.vf_power.take();
+    let debug = state.vf_debug.take();
+    let counts = mem::take(&mut state.vf_counts);
     let mut result = Ok(());
     if let Some((pf, csr)) = state
         .function
@@ -105,7 +217,8 @@ fn remove_all(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
     if power.is_some() {
         trace::device(device.name.as_str(), "sriov off", &result);
     }
-    drop(power);
+    // Without the lock, as this waits for those who read.
+    drop((debug, counts, power));
 }
 
 /// Notes how many virtual functions there are.
@@ -118,16 +231,24 @@ fn set_number(device: &Device, num_vfs: u32) -> Result {
 /// What virtual functions do, as it is told while their requests are answered.
 pub(crate) struct Events<'a> {
     pub(crate) device: &'a Device,
+    /// By virtual function.
+    pub(crate) counts: &'a mut [Counts],
     /// For what a virtual function can have written to the log.
     pub(crate) limit: &'a mut RateLimit,
 }
 
 impl VfEvents for Events<'_> {
-    fn request(&mut self, vf: u8, command: u32, status: u32, _error: Option<hw::Error>) {
+    fn request(&mut self, vf: u8, command: u32, status: u32, error: Option<hw::Error>) {
+        if let Some(counts) = self.counts.get_mut(usize::from(vf)) {
+            counts.request(command, status, error.is_some());
+        }
         trace::mailbox(self.device.name.as_str(), vf.into(), command, status);
     }
 
     fn reset(&mut self, vf: u8, result: hw::Result) {
+        if let Some(counts) = self.counts.get_mut(usize::from(vf)) {
+            counts.reset();
+        }
         let Err(err) = result else {
             return;
         };
@@ -141,6 +262,9 @@ impl VfEvents for Events<'_> {
     }
 
     fn cut_off(&mut self, vf: u8) {
+        if let Some(counts) = self.counts.get_mut(usize::from(vf)) {
+            counts.cut_off();
+        }
         if let Some(suppressed) = self.limit.pass() {
             dev_warn!(
                 self.device.binding.device(),

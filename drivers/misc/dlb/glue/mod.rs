@@ -7,6 +7,7 @@
 
 pub(crate) mod chrdev;
 pub(crate) mod configfs;
+pub(crate) mod debugfs;
 pub(crate) mod dma;
 mod hw;
 pub(crate) mod irq;

@@ -106,8 +106,6 @@ pub enum Wait {
     Inflights,
     /// The links under way to be made or undone.
     Links,
-    /// A VF to acknowledge a message.
-    VfAck,
     /// The PF to answer a request.
     PfAnswer,
 }
@@ -419,7 +417,6 @@ impl fmt::Display for Error {
                 Wait::Ready => "the device did not become ready in time",
                 Wait::Inflights => "elements in flight were not completed in time",
                 Wait::Links => "links under way were not finished in time",
-                Wait::VfAck => "the virtual function did not acknowledge in time",
                 Wait::PfAnswer => "the physical function did not answer in time",
             }),
             Self::DrainFailed(what) => f.write_str(match what {

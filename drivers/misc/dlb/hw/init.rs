@@ -14,6 +14,7 @@ use super::error::Result;
 use super::error::Wait;
 use super::io::Csr;
 use super::io::Io;
+use super::irq::Storm;
 use super::regs::aqed::*;
 use super::regs::atm::*;
 use super::regs::chp::*;
@@ -185,6 +186,11 @@ impl Pf {
         }
         for group in &mut self.sn_groups {
             group.used = 0;
+        }
+        // All VFs have their BARs back.
+        for vf in &mut self.vfs {
+            vf.cut_off = false;
+            vf.storm = Storm::default();
         }
     }
 

@@ -682,6 +682,44 @@ messages! {
     }
 }
 
+/// What the requests of a VF are called, by number.
+pub const REQUESTS: [&str; 34] = [
+    "register",
+    "unregister",
+    "get_num_resources",
+    "create_sched_domain",
+    "reset_sched_domain",
+    "create_ldb_queue",
+    "create_dir_queue",
+    "create_ldb_port",
+    "create_dir_port",
+    "enable_ldb_port",
+    "disable_ldb_port",
+    "enable_dir_port",
+    "disable_dir_port",
+    "ldb_port_owned_by_domain",
+    "dir_port_owned_by_domain",
+    "map_qid",
+    "unmap_qid",
+    "start_domain",
+    "enable_ldb_port_intr",
+    "enable_dir_port_intr",
+    "arm_cq_intr",
+    "get_num_used_resources",
+    "get_sn_allocation",
+    "get_ldb_queue_depth",
+    "get_dir_queue_depth",
+    "pending_port_unmaps",
+    "get_cos_bw",
+    "get_sn_occupancy",
+    "query_cq_poll_mode",
+    "dev_reset",
+    "enable_cq_weight",
+    "cq_inflight_ctrl",
+    "get_xstats",
+    "stop_domain",
+];
+
 /// [`Registered::flags`]: the VF is to lend its vectors to another one and has no resources.
 pub const IS_AUX_VF: u32 = 1 << 0;
 /// [`Registered::flags`]: the PF wants [`DevReset`] where a VF would reset itself.

@@ -12,7 +12,6 @@ use super::error::Error;
 use super::error::Object;
 use super::error::Param;
 use super::error::Result;
-use super::error::Wait;
 use super::io::Csr;
 use super::io::Io;
 use super::mbox;
@@ -22,10 +21,6 @@ use super::regs::iosf::*;
 use super::resources::*;
 use super::Port;
 use super::Version;
-
-/// How long a VF may take to acknowledge a message: looks, and the pause between them.
-const ACK_POLLS: u32 = 1000;
-const ACK_POLL_US: u32 = 1000;
 
 /// A VF may cause 1000 interrupts within a second. A driver that polls for each answer once per
 /// millisecond cannot cause more.
@@ -193,8 +188,8 @@ impl Pf {
             if self.vf_mut(vf)?.storm.note(now_ms, VF_STORM) {
                 self.set_vf_bar_enabled(csr, vf, false)?;
                 sink.cut_off(vf);
-                continue;
             }
+            // Of one that was cut off, too: it cannot ring any more, but its reset must be heard.
             io.write(
                 PF_VF2PF_ISR_PEND::at(vf.into()),
                 PF_VF2PF_ISR_PEND::zeroed().isr_pend(1),
@@ -637,45 +632,28 @@ fn is_acknowledged(io: &Io<'_>, vf: u8) -> Result<bool> {
     Ok(isr.vf_isr() & (1 << (vf & 15)) == 0)
 }
 
-/// Waits, for about a second, until a VF has acknowledged the last message.
+/// Whether a VF has acknowledged the last message, and answered it if it is one with an answer.
 ///
 /// # Errors
 ///
-/// [`Error::Timeout`] or [`Error::Gone`].
-pub fn wait_for_vf(csr: &dyn Csr, version: Version, vf: u8) -> Result {
-    let io = Io::new(csr, version);
-    for _ in 0..ACK_POLLS {
-        if is_acknowledged(&io, vf)? {
-            return Ok(());
-        }
-        csr.delay_us(ACK_POLL_US);
-    }
-    Err(Error::Timeout(Wait::VfAck))
+/// [`Error::Gone`].
+pub fn has_acknowledged(csr: &dyn Csr, version: Version, vf: u8) -> Result<bool> {
+    is_acknowledged(&Io::new(csr, version), vf)
 }
 
-/// Tells a VF that the PF is about to be reset, and waits until it knows.
-///
-/// # Errors
-///
-/// [`Error::Timeout`] if it does not care, [`Error::Gone`].
-pub fn notify_vf(csr: &dyn Csr, version: Version, vf: u8) -> Result {
-    wait_for_vf(csr, version, vf)?;
-    let message = Notification {
+/// The message that the PF is about to be reset.
+pub const fn pre_reset() -> Notification {
+    Notification {
         notification: PRE_RESET,
-    };
-    send_to_vf(csr, version, vf, &message)?;
-    wait_for_vf(csr, version, vf)
+    }
 }
 
-/// Asks a VF whether somebody uses it.
+/// What a VF has answered to [`InUse`]: whether somebody uses it.
 ///
 /// # Errors
 ///
-/// [`Error::Timeout`] if it does not answer, [`Error::Mailbox`] if not sensibly, [`Error::Gone`].
-pub fn is_vf_in_use(csr: &dyn Csr, version: Version, vf: u8) -> Result<bool> {
-    wait_for_vf(csr, version, vf)?;
-    send_to_vf(csr, version, vf, &InUse::default())?;
-    wait_for_vf(csr, version, vf)?;
+/// [`Error::Mailbox`] if that is not an answer, [`Error::Gone`].
+pub fn read_in_use(csr: &dyn Csr, version: Version, vf: u8) -> Result<bool> {
     let io = Io::new(csr, version);
     let words = (0..PF_REQUEST_WORDS).map(|word| {
         let word = VF_RESPONSE_WORD.saturating_add(word);
