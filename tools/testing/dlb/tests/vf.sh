@@ -7,4 +7,4 @@
 
 dlb_ready
 vf_whole
-DLB_TEST_DEVICE=dlb1 exec dlb-guest flow
+DLB_TEST_DEVICE=dlb1 exec dlb-guest attributes enable files alerts wait flow race unbind kill

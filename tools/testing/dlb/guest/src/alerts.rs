@@ -298,8 +298,8 @@ fn storm() -> Outcome {
     let alert = next(&mut file)?;
     ensure_eq!(alert.kind, 2, "kind of the alert");
     // If the storm was strong enough the driver has switched the reports off, for all domains.
-    let dev = Device::first()?;
-    println!("# ingress_err_en is {}", dev.obj.get("ingress_err_en")?);
+    let dev = Device::first()?.physical();
+    println!("# ingress_err_en is {}", dev.get("ingress_err_en")?);
     // The log has a line in five seconds, and one when the reports are switched off.
     let lines = logged("illegal command")? - before.0;
     let most = 1 + since.elapsed().as_secs() as usize / 5;
@@ -309,11 +309,11 @@ fn storm() -> Outcome {
     );
     ensure_eq!(
         logged("too many refused commands")? - before.1,
-        usize::from(dev.obj.get("ingress_err_en")? == "0"),
+        usize::from(dev.get("ingress_err_en")? == "0"),
         "lines about the storm itself"
     );
     while read(&mut file).is_ok() {}
-    dev.obj.set("ingress_err_en", 1)?;
+    dev.set("ingress_err_en", 1)?;
     source.push(Hcw::bare(7));
     let until = Instant::now() + SOON;
     while read(&mut file).is_err() {

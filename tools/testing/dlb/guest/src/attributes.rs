@@ -618,7 +618,7 @@ pub fn run(t: &mut Suite) {
     t.case("object names", object_names);
     t.case("shelves", shelves);
     t.case("domain files", || {
-        check_all(&Domain::make("d")?.obj, DOMAIN, DOMAIN_REPORTS)
+        check_all(&Domain::bare("d")?.obj, DOMAIN, DOMAIN_REPORTS)
     });
     t.case("ldb_queues files", || {
         let d = Domain::make("d")?;

@@ -22,12 +22,12 @@ fn two() -> Result<(Device, Device), String> {
     Ok((first, second))
 }
 
-fn node(device: &str, d: &Domain, port: &str) -> PathBuf {
+pub fn node(device: &str, d: &Domain, port: &str) -> PathBuf {
     Path::new("/dev").join(device).join(&d.name).join(port)
 }
 
 /// An event through the domain, on the device that it is on.
-fn event(d: &Domain, device: &str) -> Outcome {
+pub fn event(d: &Domain, device: &str) -> Outcome {
     let qid: u8 = d
         .on("dir_queues", "dirq")
         .get("id")?

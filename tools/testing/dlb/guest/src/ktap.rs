@@ -33,8 +33,12 @@ impl Suite {
         self.prefix = format!("{name}: ");
     }
 
-    /// Runs one case and reports it.
+    /// Runs one case and reports it. If the environment has `DLB_TEST_CASE`, only cases with that in
+    /// their names are run.
     pub fn case(&mut self, name: &str, body: impl FnOnce() -> Outcome) {
+        if std::env::var("DLB_TEST_CASE").is_ok_and(|word| !name.contains(&word)) {
+            return;
+        }
         let since = Instant::now();
         let outcome = body();
         self.run += 1;

@@ -16,6 +16,7 @@ mod errno;
 mod faults;
 mod files;
 mod flow;
+mod hostile;
 mod iommu;
 mod kexec;
 mod kill;
@@ -30,6 +31,7 @@ mod recovery;
 mod sysfs;
 mod tree;
 mod unbind;
+mod vf;
 mod wait;
 
 use std::process::ExitCode;
@@ -48,6 +50,7 @@ const SUITES: &[Named] = &[
     ("files", files::run),
     ("flow", flow::run),
     ("iommu", iommu::run),
+    ("hostile", hostile::run),
     ("kexec", kexec::run),
     ("kill", kill::run),
     ("limits", limits::run),
@@ -58,6 +61,7 @@ const SUITES: &[Named] = &[
     ("lost", recovery::run_lost),
     ("sysfs", sysfs::run),
     ("unbind", unbind::run),
+    ("vf", vf::run),
     ("wait", wait::run),
 ];
 

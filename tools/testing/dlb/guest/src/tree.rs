@@ -101,17 +101,22 @@ pub struct Domain {
 impl Domain {
     /// Makes the directory.
     pub fn make(name: &str) -> Result<Self, Errno> {
-        let path = Path::new(ROOT).join(name);
-        fs::create_dir(&path)?;
-        let domain = Self {
-            name: name.into(),
-            obj: Object(path),
-        };
+        let domain = Self::bare(name)?;
         // Otherwise it stays on "auto", which is a case of its own.
         if std::env::var_os("DLB_TEST_DEVICE").is_some() {
             domain.set("device", device_name())?;
         }
         Ok(domain)
+    }
+
+    /// Makes the directory and writes nothing.
+    pub fn bare(name: &str) -> Result<Self, Errno> {
+        let path = Path::new(ROOT).join(name);
+        fs::create_dir(&path)?;
+        Ok(Self {
+            name: name.into(),
+            obj: Object(path),
+        })
     }
 
     pub fn set(&self, name: &str, value: impl ToString) -> Result<(), Errno> {
@@ -229,6 +234,19 @@ impl Device {
                     .is_ok_and(|id| format!("dlb{id}") == name)
             })
             .ok_or_else(|| format!("no device {name} under {DRIVER}"))
+    }
+
+    /// The directory of the physical function, which has the settings.
+    pub fn physical(&self) -> Object {
+        match self.is_virtual() {
+            true => Object(self.obj.file("physfn")),
+            false => self.obj.clone(),
+        }
+    }
+
+    /// Whether this is a virtual function.
+    pub fn is_virtual(&self) -> bool {
+        self.obj.file("physfn").exists()
     }
 
     /// Whether this is a DLB 2.5, by its PCI device number.
