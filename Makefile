@@ -21,6 +21,7 @@ help:
 	@echo '  make vm            a shell in the guest, with the module loaded  (VM_ARGS="--iommu ...")'
 	@echo '  make modules       dlb.ko for the running kernel'
 	@echo '  make modules KDIR=PATH   dlb.ko for any prepared, Rust-enabled kernel tree'
+	@echo '  make deb           Debian packages: module (DKMS) and tools, in build/deb'
 	@echo '  make peers         unmodified software of others on the emulated device'
 	@echo '  make bench         measure'
 	@echo '  make lint          rustfmt, clippy, W=1, checkpatch, shellcheck'
@@ -54,6 +55,9 @@ vm:
 modules:
 	@$(VM)/modules $(if $(KDIR),'KDIR=$(KDIR)') $(foreach v,CC LLVM W C CLIPPY V,$(if $($(v)),$(if $(filter command% environment%,$(origin $(v))),'$(v)=$($(v))')))
 
+deb:
+	@$(VM)/deb
+
 peers:
 	@$(VM)/test --peers $(T)
 
@@ -75,4 +79,4 @@ clean:
 distclean:
 	@$(VM)/clean --cache
 
-.PHONY: help demo demo-vf test test-debug host-test vm modules peers bench lint setup update clean distclean
+.PHONY: help demo demo-vf test test-debug host-test vm modules deb peers bench lint setup update clean distclean
