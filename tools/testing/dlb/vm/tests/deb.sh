@@ -8,6 +8,12 @@
 # shellcheck source-path=SCRIPTDIR source=lib
 . "$(dirname "$0")/lib"
 
+# What follows asks which kernel it is for.
+[ "${1:-}" = --inside ] || "$VM_DIR/layer" make > /dev/null || {
+	echo "Bail out! there is no machine for packages"
+	exit 1
+}
+
 here=$(cd "$(dirname "$0")/deb" && pwd -P)
 machine=$REPO/build/deb-machine
 release=$(cat "$CACHE/linux-stock/.release")
