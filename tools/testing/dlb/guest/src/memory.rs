@@ -59,10 +59,17 @@ impl Failer {
             tree::put(&path, value.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
         }
         // The kernel warns when it removes the directory of an interrupt in /proc that it could not
-        // fill: those entries have a cache of their own, and are spared.
+        // fill: those entries have a cache of their own, and are spared. So is what the debug
+        // kernel uses to watch others.
+        const SPARED: [&str; 4] = [
+            "proc_dir_entry",
+            "kmemleak_object",
+            "kmemleak_scan_area",
+            "debug_objects_cache",
+        ];
         let caches = Path::new("/sys/kernel/slab");
         for cache in tree::names(caches).map_err(|e| format!("{}: {e}", caches.display()))? {
-            let spared = cache == "proc_dir_entry";
+            let spared = SPARED.contains(&cache.as_str());
             let file = caches.join(&cache).join("failslab");
             tree::put(&file, if spared { b"0" } else { b"1" })
                 .map_err(|e| format!("{}: {e}", file.display()))?;
