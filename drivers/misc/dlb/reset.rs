@@ -36,6 +36,7 @@ use crate::{
             ChannelState,
             Recovery, //
         },
+        time::now_ms,
         trace, //
     },
     sriov, //
@@ -93,16 +94,16 @@ fn tell(device: &Device) {
 
 /// Gives the users of all domains time to leave.
 fn wait_for_users(device: &Device) {
-    let mut left = i64::from(crate::reset_timeout_s()).saturating_mul(1000);
+    let patience = crate::reset_timeout_s().saturating_mul(1000);
+    let since = now_ms();
     let in_use = |state: &State| {
         state
             .domains
             .iter()
             .any(|live| !live.has_ended() && live.in_use())
     };
-    while left > 0 && in_use(&device.lock()) {
+    while now_ms().wrapping_sub(since) < patience && in_use(&device.lock()) {
         fsleep(Delta::from_millis(LEAVE_POLL_MS));
-        left = left.saturating_sub(LEAVE_POLL_MS);
     }
 }
 
