@@ -377,13 +377,20 @@ fn pages_of_others() -> Outcome {
 
 /// Doorbells as fast as they can be rung: who does that is cut off, and can be let back.
 fn flood() -> Outcome {
-    let vfs = Vfs::beside(4)?;
+    // All there can be. What the physical function uses itself is taken out before they share.
+    const ALL: u32 = 16;
+    let vfs = Vfs::make(ALL)?;
     let device = name(&vfs.pf)?;
     let host = on(&device, "host")?;
+    let split = vfs.pf.obj.set("vf_split_evenly", 1);
+    split.map_err(|e| format!("vf_split_evenly: {e}"))?;
+    for vf in 0..ALL {
+        vfs.bind(vf)?;
+    }
     let traffic = Traffic::start(&device, &host)?;
     let lines = log_lines()?;
     let mut villains = Vec::new();
-    for vf in 0..4 {
+    for vf in 0..ALL {
         vfs.device(vf)?
             .unbind()
             .map_err(|e| format!("unbind: {e}"))?;
@@ -398,7 +405,7 @@ fn flood() -> Outcome {
         })?);
     }
     let until = Instant::now() + Duration::from_secs(60);
-    for vf in 0..4 {
+    for vf in 0..ALL {
         while vfs.share(vf).get("func_bar_en")? != "0" {
             // A machine that is too slow to answer a thousand in a second is not flooded.
             if Instant::now() > until {
@@ -410,7 +417,7 @@ fn flood() -> Outcome {
     }
     ensure!(traffic.flows(), "events stopped in the flood");
     drop(villains);
-    for vf in 0..4 {
+    for vf in 0..ALL {
         let share = vfs.share(vf);
         println!("# VF {vf}: func_bar_en {}", share.get("func_bar_en")?);
         share.set("func_bar_en", 0)?;
