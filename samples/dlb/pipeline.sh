@@ -19,6 +19,7 @@
 # The device may be a virtual function.
 #
 # DLB_KO: the module, if `modprobe dlb` does not find it.
+# DLB_DEVICE: which device, by its address on the PCI bus, if there are several.
 
 set -eu
 
@@ -42,9 +43,8 @@ if ! [ -d /sys/module/dlb ]; then
 	loaded=1
 fi
 
-# The first device. Its resources are in sysfs; the domain below finds it by itself, if it is
-# the only one.
-for device in /sys/bus/pci/drivers/dlb/????:*; do break; done
+# The first device. Its resources are in sysfs.
+for device in /sys/bus/pci/drivers/dlb/${DLB_DEVICE:-????:*}; do break; done
 [ -d "$device" ] || fail "no DLB device is bound to the driver"
 echo "   device ${device##*/}, $(cat "$device/avail_resources/num_ldb_ports") load-balanced ports free"
 
@@ -88,7 +88,7 @@ step "Declare the domain"
 { echo 512 > "$sns"; } 2> /dev/null || echo "   an ordered queue has $sns_before sequence numbers, as set by others"
 
 mkdir $domain
-echo auto > $domain/device              # the only device there is
+echo "dlb$(cat "$device/dev_id")" > $domain/device      # or "auto", if it is the only one
 echo directory > $domain/lifetime       # lives until enable=0, not until the last close
 
 # One credit per event inside the device. `auto` would give what the queues and ports below need at
