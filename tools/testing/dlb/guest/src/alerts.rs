@@ -200,11 +200,11 @@ fn by_users() -> Outcome {
 
 /// Of a consumer that does not give its tokens back its domain is told, and no other.
 fn watchdog() -> Outcome {
-    let dev = Device::first()?;
-    let before = dev.obj.get("tuning/cq_watchdog_seconds")?;
-    dev.obj.set("tuning/cq_watchdog_seconds", 1)?;
+    let dev = Device::first()?.physical();
+    let before = dev.get("tuning/cq_watchdog_seconds")?;
+    dev.set("tuning/cq_watchdog_seconds", 1)?;
     let have = stuck_consumers();
-    dev.obj.set("tuning/cq_watchdog_seconds", before)?;
+    dev.set("tuning/cq_watchdog_seconds", before)?;
     have
 }
 

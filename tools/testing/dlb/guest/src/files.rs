@@ -437,7 +437,7 @@ fn two_users() -> Outcome {
         .parse()
         .map_err(|_| "id")?;
     let (own, other) = (a.dir(), b.dir());
-    let settings = Device::first()?.obj.file("ingress_err_en");
+    let settings = Device::first()?.physical().file("ingress_err_en");
     let enable = a.obj.file("enable");
     let mut child = Child::run(move || {
         if !become_user(1001) {
