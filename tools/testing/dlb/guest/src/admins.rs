@@ -23,7 +23,7 @@ fn seconds() -> u64 {
     std::env::var("DLB_TEST_STRESS_SECONDS")
         .ok()
         .and_then(|s| s.parse().ok())
-        .unwrap_or(20)
+        .unwrap_or(10)
 }
 
 /// Values that files of all kinds take or refuse.

@@ -402,7 +402,7 @@ fn up_and_down() -> Outcome {
     // The kernel takes a second for each.
     let rounds = match std::env::var("DLB_TEST_ROUNDS") {
         Ok(text) => text.parse().map_err(|_| "DLB_TEST_ROUNDS")?,
-        Err(_) => 30,
+        Err(_) => 10,
     };
     let mut dice = Dice::new(3);
     let since = Instant::now();
