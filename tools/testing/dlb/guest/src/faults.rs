@@ -16,10 +16,10 @@ use crate::{ensure, ensure_eq};
 const SOON: Duration = Duration::from_secs(20);
 
 /// Tells the emulated device to misbehave; it stops when the value goes.
-struct Fault;
+pub struct Fault;
 
 impl Fault {
-    fn inject(what: &str) -> Result<Self, String> {
+    pub fn inject(what: &str) -> Result<Self, String> {
         let done = Command::new("qmp")
             .args(["set", "/machine/peripheral/dlb0", "inject", what])
             .output()
@@ -42,7 +42,7 @@ impl Drop for Fault {
 }
 
 /// How long something took, and what came of it.
-fn timed<T>(act: impl FnOnce() -> T) -> (Duration, T) {
+pub fn timed<T>(act: impl FnOnce() -> T) -> (Duration, T) {
     let since = Instant::now();
     let value = act();
     (since.elapsed(), value)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::devices::{event, node};
 use crate::enable::{small, why};
 use crate::errno;
+use crate::faults::{timed, Fault};
 use crate::ktap::{Outcome, Suite};
 use crate::port::{self, cmd, Hcw, Port, Sched};
 use crate::proc::{Child, Dice, End, Pipe};
@@ -492,6 +493,54 @@ fn function_level_reset() -> Outcome {
     vfs.remove()
 }
 
+/// A physical function that answers nonsense, or nothing: whatever is asked ends in a bounded time,
+/// with an error or with what can be believed, and a reset puts it right.
+fn liar() -> Outcome {
+    const LIMIT: Duration = Duration::from_secs(60);
+    let vfs = Vfs::beside(1)?;
+    let device = vfs.device(0)?;
+    let name = name(&device)?;
+    let lies = (0..4)
+        .flat_map(|word| [1, 1 << 31, u32::MAX].map(|x| format!("corrupt-pf2vf=0:{word}:{x:#x}")))
+        .chain(["lose-msi=1".into(), "corrupt-vf2pf=0:0:0xff".into()]);
+    let mut noticed = 0;
+    for (n, lie) in lies.enumerate() {
+        let told = |e: String| format!("{lie}: {e}");
+        // The first request is another one each time.
+        let d = small("lied")?;
+        d.set("device", &name)?;
+        let before = n % 2 == 1;
+        if before {
+            d.enable().map_err(|e| told(why(&d, e)))?;
+        }
+        let fault = Fault::inject(&lie)?;
+        let (time, have) = timed(|| match before {
+            true => d.disable(),
+            false => d.enable(),
+        });
+        drop(fault);
+        ensure!(time < LIMIT, "{lie}: it took {time:?}");
+        if have.is_err() {
+            noticed += 1;
+            ensure!(!d.get("error")?.is_empty(), "{lie}: no words for it");
+            ensure!(d.get("state")? != "enabled", "{lie}: enabled all the same");
+        }
+        device
+            .obj
+            .set("reset", 1)
+            .map_err(|e| told(format!("reset: {e}")))?;
+        let _ = d.disable();
+        drop(d);
+        device.soon_all_free(SOON).map_err(told)?;
+        let after = on(&name, "after").map_err(told)?;
+        event(&after, &name).map_err(told)?;
+        after.disable()?;
+    }
+    println!("# {noticed} lies were noticed");
+    ensure!(noticed > 0, "no lie was noticed");
+    vfs.remove()
+}
+
 /// The reset of the physical function is announced, so that domains end in order.
 fn pf_reset() -> Outcome {
     let vfs = Vfs::beside(2)?;
@@ -641,6 +690,7 @@ pub fn run(t: &mut Suite) {
     t.case("alerts", alerts);
     t.case("killed", killed);
     t.case("function-level reset", function_level_reset);
+    t.case("a physical function that lies", liar);
     t.case("reset of the physical function", pf_reset);
     t.case("unbind of the physical function", pf_unbind);
     t.case("sixteen", sixteen);
