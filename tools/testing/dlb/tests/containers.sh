@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # One domain in a container of an ordinary user: namespaces of a user without rights, in which the
-# device files and the description of one domain are, and nothing of the other.
+# device files and the description of one domain are, and nothing of the other. The stock kernel has
+# user namespaces, our own kernels do without.
+#
+# dlb-vm: --kernel stock
 
 . "${0%/*}/lib.sh"
 
