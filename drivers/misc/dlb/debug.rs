@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What debugfs shows of virtual functions: `dlbN/vfM/maps` and `dlbN/vfM/mailbox`.
+//! What debugfs shows of virtual functions: `dlbN/vfM/maps`, `mailbox` and `errors`.
 
 use kernel::{
     prelude::*,
@@ -17,12 +17,9 @@ use crate::{
         Device,
         State, //
     },
-    glue::{
-        debugfs::{
-            Dir,
-            Show, //
-        },
-        vec, //
+    glue::debugfs::{
+        Dir,
+        Show, //
     },
     hw::{
         mbox::{
@@ -33,7 +30,7 @@ use crate::{
     }, //
 };
 
-/// What a virtual function has sent since it exists.
+/// What a virtual function has done since it exists.
 #[derive(Clone, Copy)]
 pub(crate) struct Counts {
     /// By number.
@@ -44,25 +41,26 @@ pub(crate) struct Counts {
     refused: u32,
     resets: u32,
     cut_off: u32,
+    /// Refused commands to producer ports that were reported.
+    ingress: u32,
+    /// Times that there were too many of them.
+    throttled: u32,
+    /// Consumers that do not take their events.
+    watchdog: u32,
 }
 
 impl Counts {
-    const NONE: Self = Self {
+    /// Of a function that has done nothing.
+    pub(crate) const NONE: Self = Self {
         requests: [0; REQUESTS.len()],
         unknown: 0,
         refused: 0,
         resets: 0,
         cut_off: 0,
+        ingress: 0,
+        throttled: 0,
+        watchdog: 0,
     };
-
-    /// Counts for so many virtual functions.
-    pub(crate) fn new(vfs: u32) -> Result<KVec<Self>> {
-        let mut counts = KVec::with_capacity(usize::try_from(vfs)?, GFP_KERNEL)?;
-        for _ in 0..vfs {
-            vec::push(&mut counts, Self::NONE)?;
-        }
-        Ok(counts)
-    }
 
     /// A request was answered.
     pub(crate) fn request(&mut self, command: u32, status: u32, failed: bool) {
@@ -85,7 +83,22 @@ impl Counts {
         self.cut_off = self.cut_off.wrapping_add(1);
     }
 
-    fn show(&self, out: &SeqFile) {
+    /// The device has refused a command.
+    pub(crate) fn ingress(&mut self) {
+        self.ingress = self.ingress.wrapping_add(1);
+    }
+
+    /// The device has refused too many.
+    pub(crate) fn throttled(&mut self) {
+        self.throttled = self.throttled.wrapping_add(1);
+    }
+
+    /// A consumer does not take its events.
+    pub(crate) fn watchdog(&mut self) {
+        self.watchdog = self.watchdog.wrapping_add(1);
+    }
+
+    fn show_mailbox(&self, out: &SeqFile) {
         for (name, count) in REQUESTS.iter().zip(&self.requests) {
             seq_print!(out, "{name} {count}\n");
         }
@@ -93,6 +106,12 @@ impl Counts {
         seq_print!(out, "refused {}\n", self.refused);
         seq_print!(out, "resets {}\n", self.resets);
         seq_print!(out, "cut_off {}\n", self.cut_off);
+    }
+
+    fn show_errors(&self, out: &SeqFile) {
+        seq_print!(out, "ingress {}\n", self.ingress);
+        seq_print!(out, "throttled {}\n", self.throttled);
+        seq_print!(out, "watchdog {}\n", self.watchdog);
     }
 }
 
@@ -130,9 +149,17 @@ fn maps(state: &mut State, vf: u8, out: &SeqFile) -> Result {
     Ok(())
 }
 
+fn counts(state: &State, vf: u8) -> Result<&Counts> {
+    Ok(&state.vfs.get(usize::from(vf)).ok_or(ENODEV)?.counts)
+}
+
 fn mailbox(state: &mut State, vf: u8, out: &SeqFile) -> Result {
-    let counts = state.vf_counts.get(usize::from(vf)).ok_or(ENODEV)?;
-    counts.show(out);
+    counts(state, vf)?.show_mailbox(out);
+    Ok(())
+}
+
+fn errors(state: &mut State, vf: u8, out: &SeqFile) -> Result {
+    counts(state, vf)?.show_errors(out);
     Ok(())
 }
 
@@ -147,7 +174,11 @@ pub(crate) fn make(device: &Arc<Device>, vfs: u32) -> Result<Dir<File>> {
         };
         dir.add(
             &CString::try_from_fmt(fmt!("vf{vf}"))?,
-            [(c"maps", file(maps)), (c"mailbox", file(mailbox))],
+            [
+                (c"maps", file(maps)),
+                (c"mailbox", file(mailbox)),
+                (c"errors", file(errors)),
+            ],
         )?;
     }
     Ok(dir)

@@ -23,10 +23,7 @@ use kernel::{
 };
 
 use crate::{
-    debug::{
-        self,
-        Counts, //
-    },
+    debug,
     desc::{
         DeviceSel,
         Name,
@@ -47,11 +44,14 @@ use crate::{
     },
     hw,
     irq::{
+        Alarms,
+        DelayedAlarms,
         LostInterrupts,
         Serve,
         Wakers,
         LOST_POLL_MS, //
-    }, //
+    },
+    sriov::Record, //
 };
 
 /// What a function of the device can do for a domain.
@@ -126,8 +126,8 @@ pub(crate) struct State {
     pub(crate) reset_power: Option<Power>,
     /// Keeps the device awake while there are virtual functions.
     pub(crate) vf_power: Option<Power>,
-    /// What each virtual function has sent.
-    pub(crate) vf_counts: KVec<Counts>,
+    /// What each virtual function has done.
+    pub(crate) vfs: KVec<Record>,
     /// Shows that, while there are virtual functions.
     pub(crate) vf_debug: Option<debugfs::Dir<debug::File>>,
     /// The domains built on the device, and those that ended but could not be given back.
@@ -208,6 +208,8 @@ struct Workers {
     links: Pin<KBox<Delayed<LinkWorker>>>,
     /// Looks after those who sleep.
     lost: Pin<KBox<Delayed<LostInterrupts>>>,
+    /// Serves alarms that had to wait, of a physical function.
+    alarms: Option<Pin<KBox<Delayed<DelayedAlarms>>>>,
 }
 
 /// How often links and unlinks that are under way are looked at, in milliseconds.
@@ -285,7 +287,7 @@ impl Device {
                         awake: true,
                         reset_power: None,
                         vf_power: None,
-                        vf_counts: KVec::new(),
+                        vfs: KVec::new(),
                         vf_debug: None,
                         domains: KVec::new(),
                     },
@@ -298,13 +300,24 @@ impl Device {
     }
 
     /// Makes the workers; to be undone by [`Device::retire`].
-    pub(crate) fn employ(device: &Arc<Self>, cqs: Arc<dyn Serve>) -> Result {
+    pub(crate) fn employ(
+        device: &Arc<Self>,
+        cqs: Arc<dyn Serve>,
+        alarms: Option<Arc<Alarms>>,
+    ) -> Result {
         let links = LinkWorker {
             device: device.clone(),
         };
         let workers = Workers {
             links: KBox::pin_init(Delayed::new(links), GFP_KERNEL)?,
             lost: KBox::pin_init(Delayed::new(LostInterrupts(cqs)), GFP_KERNEL)?,
+            alarms: match alarms {
+                Some(alarms) => {
+                    let work = Delayed::new(DelayedAlarms(alarms));
+                    Some(KBox::pin_init(work, GFP_KERNEL)?)
+                }
+                None => None,
+            },
         };
         *device.workers.lock() = Some(workers);
         Ok(())
@@ -320,6 +333,17 @@ impl Device {
     pub(crate) fn kick(&self) {
         if let Some(workers) = &*self.workers.lock() {
             workers.links.queue(0);
+        }
+    }
+
+    /// Has alarms served for which there will be no interrupt.
+    pub(crate) fn alarm_again(&self, delay: Msecs) {
+        if let Some(Workers {
+            alarms: Some(alarms),
+            ..
+        }) = &*self.workers.lock()
+        {
+            alarms.queue(delay);
         }
     }
 

@@ -143,12 +143,13 @@ impl Driver for DlbDriver {
             pci::IrqTypes::default().with(pci::IrqType::MsiX),
         )
         .inspect_err(|_| dev_err!(dev, "no MSI-X vectors\n"))?;
+        let alarms = Alarms::new(device.clone())?;
         let alarm_irq = KBox::pin_init(
             Registration::new(
                 dev,
                 ALARM_VECTOR,
                 CString::try_from_fmt(fmt!("{}-alarm", device.name))?,
-                Alarms::new(device.clone())?,
+                alarms.clone(),
             ),
             GFP_KERNEL,
         )?;
@@ -164,7 +165,7 @@ impl Driver for DlbDriver {
         )?;
 
         device.lock().restart(dev)?;
-        Device::employ(&device, cqs)?;
+        Device::employ(&device, cqs, Some(alarms))?;
         Device::publish(&device).inspect_err(|_| device.retire())?;
         pm::start(dev, AUTOSUSPEND_MS);
         dev_info!(dev, "{}: DLB {}\n", device.name, version_name(version));

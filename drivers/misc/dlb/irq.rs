@@ -3,6 +3,7 @@
 //! Interrupts: consumer queues that have entries, and alarms.
 
 use kernel::{
+    fmt,
     new_mutex,
     new_spinlock,
     prelude::*,
@@ -228,7 +229,7 @@ impl RateLimit {
     /// Once in so many milliseconds.
     const PERIOD_MS: u32 = 5000;
 
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             last: None,
             suppressed: 0,
@@ -256,10 +257,9 @@ pub(crate) struct Alarms {
     device: Arc<Device>,
     #[pin]
     limits: Mutex<Limits>,
-    #[pin]
-    vf_limit: Mutex<RateLimit>,
 }
 
+/// For what is about the physical function, or the device. A virtual function has its own.
 struct Limits {
     ingress: RateLimit,
     watchdog: RateLimit,
@@ -282,56 +282,54 @@ impl Alarms {
                     },
                     "dlb::Alarms::limits"
                 ),
-                vf_limit <- new_mutex!(RateLimit::new(), "dlb::Alarms::vf_limit"),
             }),
             GFP_KERNEL,
         )
     }
 }
 
-impl Handler for Arc<Alarms> {
-    fn handle(&self) {
+impl Alarms {
+    /// Serves the alarms. Returns after how many milliseconds to come again, if no interrupt will
+    /// say so.
+    fn serve(&self) -> Option<Msecs> {
         // An alarm that is not acknowledged is the last one: a device that has gone to sleep
         // meanwhile is woken up for it.
         let power = Device::power_up(&self.device);
         let mut state = self.device.lock();
         if power.is_err() || !state.awake {
-            return;
+            return None;
         }
         let State {
             function,
             domains,
-            vf_counts,
+            vfs,
             ..
         } = &mut *state;
-        let Some(function) = function else {
-            return;
-        };
         let mut sink = Sink {
             device: &self.device,
             domains,
             limits: &mut self.limits.lock(),
+            vfs: sriov::Events {
+                device: &self.device,
+                vfs,
+            },
             outbox: Outbox::new(),
         };
-        let mut events = sriov::Events {
-            device: &self.device,
-            counts: vf_counts,
-            limit: &mut self.vf_limit.lock(),
-        };
         // A virtual function has no alarms.
-        let Some((pf, csr)) = function.physical() else {
-            return;
-        };
-        let result = service(pf, csr, self.device.index, &mut sink, &mut events);
-        if let Err(err) = result {
-            if let Some(suppressed) = sink.limits.hardware.pass() {
-                dev_err!(
-                    self.device.binding.device(),
-                    "alarms cannot be read: {} ({suppressed} more before)\n",
-                    Words(&err)
-                );
+        let (pf, csr) = function.as_mut()?.physical()?;
+        let again = match service(pf, csr, self.device.index, &mut sink) {
+            Ok(again_ms) => again_ms,
+            Err(err) => {
+                if let Some(suppressed) = sink.limits.hardware.pass() {
+                    dev_err!(
+                        self.device.binding.device(),
+                        "alarms cannot be read: {} ({suppressed} more before)\n",
+                        Words(&err)
+                    );
+                }
+                None
             }
-        }
+        };
         let outbox = sink.outbox;
         outbox.send(csr, pf.version());
         let pending = pf.pending();
@@ -340,24 +338,42 @@ impl Handler for Arc<Alarms> {
         if pending != 0 {
             self.device.kick();
         }
+        again
+    }
+}
+
+impl Handler for Arc<Alarms> {
+    fn handle(&self) {
+        if let Some(delay) = self.serve() {
+            self.device.alarm_again(delay);
+        }
+    }
+}
+
+/// Reports errors of virtual functions that have caused too many, when it is their turn again.
+pub(crate) struct DelayedAlarms(pub(crate) Arc<Alarms>);
+
+impl Run for DelayedAlarms {
+    fn run(&self) -> Option<Msecs> {
+        self.0.serve()
     }
 }
 
 /// Finds out why the alarm vector of device number `index` was raised, and clears the reasons.
+/// Returns after how many milliseconds to come again.
 fn service(
     pf: &mut hw::Pf,
     csr: &dyn hw::Csr,
     index: u32,
-    alarms: &mut dyn hw::irq::Alarms,
-    vfs: &mut dyn hw::service::VfEvents,
-) -> hw::Result {
-    let causes = pf.service_alarms(csr, now_ms(), alarms)?;
+    sink: &mut Sink<'_>,
+) -> hw::Result<Option<Msecs>> {
+    let causes = pf.service_alarms(csr, now_ms(), sink)?;
     if causes.vf {
         // Tells guests which of several devices they have; nobody has as many as 256.
         let id = u8::try_from(index).unwrap_or(u8::MAX);
-        pf.service_vfs(csr, now_ms(), id, vfs)?;
+        pf.service_vfs(csr, now_ms(), id, &mut sink.vfs)?;
     }
-    Ok(())
+    Ok(causes.again_ms)
 }
 
 /// Where alarms go: to the domain that they are about, and a few of them to the log.
@@ -365,6 +381,7 @@ struct Sink<'a> {
     device: &'a Device,
     domains: &'a [Arc<Live>],
     limits: &'a mut Limits,
+    vfs: sriov::Events<'a>,
     /// What has to wait until the device can be used again.
     outbox: Outbox,
 }
@@ -392,6 +409,18 @@ impl Sink<'_> {
     }
 }
 
+/// Whose domain a line in the log is about, if not the physical function's.
+struct Whose(hw::Func);
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            hw::Func::Pf => Ok(()),
+            hw::Func::Vf(vf) => write!(f, "VF {vf}, "),
+        }
+    }
+}
+
 /// What an ingress error was, in words.
 fn describe(alert: hw::irq::Alert) -> (AlertKind, &'static str) {
     use hw::irq::Alert as A;
@@ -412,20 +441,26 @@ impl hw::irq::Alarms for Sink<'_> {
         if let Some(owner) = &error.port {
             self.alert(kind, owner);
         }
-        let Some(suppressed) = self.limits.ingress.pass() else {
+        let limit = match error.func {
+            hw::Func::Pf => Some(&mut self.limits.ingress),
+            hw::Func::Vf(vf) => self.vfs.ingress(vf),
+        };
+        let Some(suppressed) = limit.and_then(RateLimit::pass) else {
             return;
         };
+        let who = Whose(error.func);
         match &error.port {
             Some(owner) => dev_warn!(
                 dev,
-                "domain {}, port {}, queue {}: {words} ({suppressed} more errors before)\n",
+                "{who}domain {}, port {}, queue {}: {words} ({suppressed} more errors before)\n",
                 owner.domain_id,
                 PortName(owner.port_id),
                 error.qid
             ),
             None => dev_warn!(
                 dev,
-                "a port that is not in use, queue {}: {words} ({suppressed} more errors before)\n",
+                "{who}a port that is not in use, queue {}: {words} ({suppressed} more errors \
+                 before)\n",
                 error.qid
             ),
         }
@@ -433,11 +468,16 @@ impl hw::irq::Alarms for Sink<'_> {
 
     fn watchdog(&mut self, owner: hw::PortOwner) {
         self.alert(AlertKind::Watchdog, &owner);
-        if let Some(suppressed) = self.limits.watchdog.pass() {
+        let limit = match owner.func {
+            hw::Func::Pf => Some(&mut self.limits.watchdog),
+            hw::Func::Vf(vf) => self.vfs.watchdog(vf),
+        };
+        if let Some(suppressed) = limit.and_then(RateLimit::pass) {
             dev_warn!(
                 self.device.binding.device(),
-                "domain {}, port {}: the consumer does not take its events ({suppressed} more \
+                "{}domain {}, port {}: the consumer does not take its events ({suppressed} more \
                  before)\n",
+                Whose(owner.func),
                 owner.domain_id,
                 PortName(owner.port_id)
             );
@@ -477,5 +517,9 @@ impl hw::irq::Alarms for Sink<'_> {
                  ({suppressed} more before)\n"
             );
         }
+    }
+
+    fn throttled(&mut self, vf: u8) {
+        self.vfs.throttled(vf);
     }
 }

@@ -33,7 +33,8 @@ use crate::{
     glue::{
         pci as glue_pci,
         time::now_ms,
-        trace, //
+        trace,
+        vec, //
     },
     hw::{
         self,
@@ -156,9 +157,9 @@ pub(crate) fn configure(
     }
 
     let power = Device::power_up(device)?;
-    let counts = Counts::new(num_vfs)?;
+    let records = Record::all(num_vfs)?;
     set_number(device, num_vfs)?;
-    let old = mem::replace(&mut device.lock().vf_counts, counts);
+    let old = mem::replace(&mut device.lock().vfs, records);
     drop(old);
     // The files come first, so that they are there when drivers are bound.
     let result = sysfs::vfs_changed(dev.as_ref())
@@ -194,7 +195,7 @@ fn remove_all(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
     let mut state = device.lock();
     let power = state.vf_power.take();
     let debug = state.vf_debug.take();
-    let counts = mem::take(&mut state.vf_counts);
+    let records = mem::take(&mut state.vfs);
     let mut result = Ok(());
     if let Some((pf, csr)) = state
         .function
@@ -218,7 +219,7 @@ fn remove_all(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
         trace::device(device.name.as_str(), "sriov off", &result);
     }
     // Without the lock, as this waits for those who read.
-    drop((debug, counts, power));
+    drop((debug, records, power));
 }
 
 /// Notes how many virtual functions there are.
@@ -228,31 +229,84 @@ fn set_number(device: &Device, num_vfs: u32) -> Result {
     pf.set_num_vfs(num_vfs).map_err(|err| errno(&err))
 }
 
-/// What virtual functions do, as it is told while their requests are answered.
+/// What is known of a virtual function, for as long as it exists. Each has its own limits for what
+/// it can have written to the log, so that none hides another.
+pub(crate) struct Record {
+    pub(crate) counts: Counts,
+    ingress: RateLimit,
+    watchdog: RateLimit,
+    mailbox: RateLimit,
+}
+
+impl Record {
+    const NONE: Self = Self {
+        counts: Counts::NONE,
+        ingress: RateLimit::new(),
+        watchdog: RateLimit::new(),
+        mailbox: RateLimit::new(),
+    };
+
+    /// Records of so many virtual functions.
+    fn all(vfs: u32) -> Result<KVec<Self>> {
+        let mut records = KVec::with_capacity(usize::try_from(vfs)?, GFP_KERNEL)?;
+        for _ in 0..vfs {
+            vec::push(&mut records, Self::NONE)?;
+        }
+        Ok(records)
+    }
+}
+
+/// What virtual functions do, as it is told while alarms are served.
 pub(crate) struct Events<'a> {
     pub(crate) device: &'a Device,
     /// By virtual function.
-    pub(crate) counts: &'a mut [Counts],
-    /// For what a virtual function can have written to the log.
-    pub(crate) limit: &'a mut RateLimit,
+    pub(crate) vfs: &'a mut [Record],
+}
+
+impl Events<'_> {
+    fn of(&mut self, vf: u8) -> Option<&mut Record> {
+        self.vfs.get_mut(usize::from(vf))
+    }
+
+    /// A virtual function has caused an error. Returns the limit for the log.
+    pub(crate) fn ingress(&mut self, vf: u8) -> Option<&mut RateLimit> {
+        let record = self.of(vf)?;
+        record.counts.ingress();
+        Some(&mut record.ingress)
+    }
+
+    /// A virtual function has caused so many errors that the others have to wait.
+    pub(crate) fn throttled(&mut self, vf: u8) {
+        if let Some(record) = self.of(vf) {
+            record.counts.throttled();
+        }
+    }
+
+    /// A consumer of a virtual function does not take its events. Returns the limit for the log.
+    pub(crate) fn watchdog(&mut self, vf: u8) -> Option<&mut RateLimit> {
+        let record = self.of(vf)?;
+        record.counts.watchdog();
+        Some(&mut record.watchdog)
+    }
 }
 
 impl VfEvents for Events<'_> {
     fn request(&mut self, vf: u8, command: u32, status: u32, error: Option<hw::Error>) {
-        if let Some(counts) = self.counts.get_mut(usize::from(vf)) {
-            counts.request(command, status, error.is_some());
+        if let Some(record) = self.of(vf) {
+            record.counts.request(command, status, error.is_some());
         }
         trace::mailbox(self.device.name.as_str(), vf.into(), command, status);
     }
 
     fn reset(&mut self, vf: u8, result: hw::Result) {
-        if let Some(counts) = self.counts.get_mut(usize::from(vf)) {
-            counts.reset();
-        }
+        let Some(record) = self.of(vf) else {
+            return;
+        };
+        record.counts.reset();
         let Err(err) = result else {
             return;
         };
-        if let Some(suppressed) = self.limit.pass() {
+        if let Some(suppressed) = record.mailbox.pass() {
             dev_err!(
                 self.device.binding.device(),
                 "VF {vf} was reset, but: {} ({suppressed} more before)\n",
@@ -262,10 +316,11 @@ impl VfEvents for Events<'_> {
     }
 
     fn cut_off(&mut self, vf: u8) {
-        if let Some(counts) = self.counts.get_mut(usize::from(vf)) {
-            counts.cut_off();
-        }
-        if let Some(suppressed) = self.limit.pass() {
+        let Some(record) = self.of(vf) else {
+            return;
+        };
+        record.counts.cut_off();
+        if let Some(suppressed) = record.mailbox.pass() {
             dev_warn!(
                 self.device.binding.device(),
                 "VF {vf} sends too many requests and was cut off, see \

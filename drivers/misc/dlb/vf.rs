@@ -755,7 +755,7 @@ pub(crate) fn probe(
         let vector = KBox::pin_init(Registration::new(dev, number, name, handler), GFP_KERNEL)?;
         vec::push(&mut vectors, vector)?;
     }
-    Device::employ(&device, interrupts)?;
+    Device::employ(&device, interrupts, None)?;
     Device::publish(&device).inspect_err(|_| device.retire())?;
     dev_info!(
         dev,

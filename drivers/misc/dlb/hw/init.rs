@@ -14,6 +14,7 @@ use super::error::Result;
 use super::error::Wait;
 use super::io::Csr;
 use super::io::Io;
+use super::irq::Budget;
 use super::irq::Storm;
 use super::regs::aqed::*;
 use super::regs::atm::*;
@@ -191,6 +192,7 @@ impl Pf {
         for vf in &mut self.vfs {
             vf.cut_off = false;
             vf.storm = Storm::default();
+            vf.ingress = Budget::default();
         }
     }
 

@@ -19,8 +19,11 @@ use super::resources::*;
 use super::Port;
 use super::Version;
 
-/// So many interrupts that saw ingress errors, within [`STORM_MS`], are a storm.
+/// So many interrupts that saw ingress errors of the PF, within [`STORM_MS`], are a storm.
 const INGRESS_STORM: u32 = 1000;
+/// So many ingress errors of one VF are reported within [`STORM_MS`]. All VFs together stay below
+/// what is a storm, so that none of them can have the alarms switched off, which are everybody's.
+const VF_INGRESS_MAX: u32 = 50;
 const STORM_MS: u32 = 1000;
 
 /// Consumer queues that interrupted.
@@ -190,6 +193,8 @@ pub trait Alarms {
     fn hardware(&mut self, alarm: HwAlarm);
     /// There were so many ingress errors that their alarms were switched off.
     fn storm(&mut self);
+    /// A VF has caused so many ingress errors that the next ones wait, or are lost.
+    fn throttled(&mut self, vf: u8);
 }
 
 /// What is left to do after [`Pf::service_alarms`].
@@ -197,6 +202,8 @@ pub trait Alarms {
 pub struct AlarmCauses {
     /// A VF rang its doorbell or was reset.
     pub vf: bool,
+    /// After so many milliseconds there is an error to be reported that no interrupt will tell.
+    pub again_ms: Option<u32>,
 }
 
 /// Counts interrupts of one kind, to notice when there are too many.
@@ -219,6 +226,33 @@ impl Storm {
         }
         self.interrupts = 0;
         true
+    }
+}
+
+/// How much of something there may still be within [`STORM_MS`].
+#[derive(Clone, Copy, Default)]
+pub(super) struct Budget {
+    since_ms: u32,
+    spent: u32,
+}
+
+impl Budget {
+    /// How long to wait if all of it, `most`, is spent.
+    fn wait_ms(&mut self, now_ms: u32, most: u32) -> Option<u32> {
+        let past = now_ms.wrapping_sub(self.since_ms);
+        if self.spent == 0 || past >= STORM_MS {
+            *self = Self {
+                since_ms: now_ms,
+                spent: 0,
+            };
+        }
+        (self.spent >= most).then(|| STORM_MS.saturating_sub(past))
+    }
+
+    /// Spends one, and says whether it was the last.
+    fn spend(&mut self, most: u32) -> bool {
+        self.spent = self.spent.saturating_add(1);
+        self.spent == most
     }
 }
 
@@ -260,47 +294,64 @@ impl Pf {
             self.apply_ingress_alarms(&io);
             sink.storm();
         }
+        let again_ms = self.service_vf_ingress(&io, now_ms, sink)?;
         if valid && synd.cwd() == 1 {
             self.service_watchdog(&io, sink)?;
         }
         Ok(AlarmCauses {
             vf: valid && synd.vf_pf_mb() == 1,
+            again_ms,
         })
     }
 
-    /// Reports and clears the ingress errors of all functions.
+    /// Reports and clears the ingress error of the PF.
     fn service_ingress(&self, io: &Io<'_>, sink: &mut dyn Alarms) -> Result<bool> {
-        let mut any = false;
         let synd = io.read(SYS_ALARM_PF_SYND0);
-        if synd.valid() == 1 {
-            let qid = io.read(SYS_ALARM_PF_SYND1).qid();
-            io.check()?;
-            io.write(
-                SYS_ALARM_PF_SYND0,
-                SYS_ALARM_PF_SYND0::zeroed().valid(1).more(1),
-            );
-            let alert = Alert::decode(synd.source(), synd.unit(), synd.aid());
-            let port = port_of(synd.source(), synd.syndrome(), synd.is_ldb());
-            sink.ingress(IngressError {
-                func: Func::Pf,
-                alert,
-                port: self.owner_of(port).filter(|owner| owner.func == Func::Pf),
-                qid: qid as u8,
-                more: synd.more() == 1,
-            });
-            any = true;
+        if synd.valid() == 0 {
+            return Ok(false);
         }
+        let qid = io.read(SYS_ALARM_PF_SYND1).qid();
+        io.check()?;
+        io.write(
+            SYS_ALARM_PF_SYND0,
+            SYS_ALARM_PF_SYND0::zeroed().valid(1).more(1),
+        );
+        let alert = Alert::decode(synd.source(), synd.unit(), synd.aid());
+        let port = port_of(synd.source(), synd.syndrome(), synd.is_ldb());
+        sink.ingress(IngressError {
+            func: Func::Pf,
+            alert,
+            port: self.owner_of(port).filter(|owner| owner.func == Func::Pf),
+            qid: qid as u8,
+            more: synd.more() == 1,
+        });
+        Ok(true)
+    }
+
+    /// Reports and clears the ingress errors of VFs, but not more of each than it may cause: its
+    /// syndrome register is left as it is then, and does not interrupt for further errors. Returns
+    /// after how many milliseconds one of those will have its turn.
+    fn service_vf_ingress(
+        &mut self,
+        io: &Io<'_>,
+        now_ms: u32,
+        sink: &mut dyn Alarms,
+    ) -> Result<Option<u32>> {
+        let mut again_ms: Option<u32> = None;
         for vf in 0..self.num_vfs {
             let synd = io.read(SYS_ALARM_VF_SYND0::at(vf.into()));
             if synd.valid() == 0 {
                 continue;
             }
+            let budget = &mut self.vf_mut(vf)?.ingress;
+            if let Some(wait_ms) = budget.wait_ms(now_ms, VF_INGRESS_MAX) {
+                again_ms = Some(again_ms.map_or(wait_ms, |ms| ms.min(wait_ms)));
+                continue;
+            }
+            let last = budget.spend(VF_INGRESS_MAX);
             let qid = io.read(SYS_ALARM_VF_SYND1::at(vf.into())).qid();
             io.check()?;
-            io.write(
-                SYS_ALARM_VF_SYND0::at(vf.into()),
-                SYS_ALARM_VF_SYND0::zeroed().valid(1).more(1),
-            );
+            forget_ingress(io, vf);
             let alert = Alert::decode(synd.source(), synd.unit(), synd.aid());
             let port = port_of(synd.source(), synd.syndrome(), synd.is_ldb());
             sink.ingress(IngressError {
@@ -310,9 +361,11 @@ impl Pf {
                 qid: qid as u8,
                 more: synd.more() == 1,
             });
-            any = true;
+            if last {
+                sink.throttled(vf);
+            }
         }
-        Ok(any)
+        Ok(again_ms)
     }
 
     /// The configured port a VF knows under this number.
@@ -368,6 +421,14 @@ impl Pf {
         clear(io, CHP_CFG_LDB_WD_DISABLE1, ldb1);
         Ok(())
     }
+}
+
+/// Clears the ingress error of a VF.
+pub(super) fn forget_ingress(io: &Io<'_>, vf: u8) {
+    io.write(
+        SYS_ALARM_VF_SYND0::at(vf.into()),
+        SYS_ALARM_VF_SYND0::zeroed().valid(1).more(1),
+    );
 }
 
 /// The port a syndrome names.

@@ -14,6 +14,7 @@ use super::error::Param;
 use super::error::Result;
 use super::io::Csr;
 use super::io::Io;
+use super::irq;
 use super::mbox;
 use super::mbox::*;
 use super::regs::func::pf::*;
@@ -204,6 +205,9 @@ impl Pf {
         if let Ok(entry) = self.vf_mut(vf) {
             entry.cut_off = false;
         }
+        // Whoever has the VF next is not told of it. What the VF may still cause in this second is
+        // not forgotten: its owner can reset it as often as it likes.
+        irq::forget_ingress(io, vf);
         let bit = 1u32 << (vf & 15);
         io.write(
             IOSF_FUNC_VF_BAR_DSBL::at(vf.into()),

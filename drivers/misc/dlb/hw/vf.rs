@@ -14,6 +14,7 @@ use super::error::Resource;
 use super::error::Result;
 use super::io::Csr;
 use super::io::Io;
+use super::irq::Budget;
 use super::irq::Storm;
 use super::regs::func::pf::*;
 use super::regs::iosf::*;
@@ -36,6 +37,8 @@ pub(super) struct Vf {
     pub(super) primary: Maybe,
     /// Mailbox and reset interrupts it caused.
     pub(super) storm: Storm,
+    /// Ingress errors it caused.
+    pub(super) ingress: Budget,
 }
 
 /// The number under which a VF knows an object, and the physical one.
@@ -533,6 +536,7 @@ impl Pf {
             }
             self.unassign(vf)?;
             *self.vf_mut(vf)? = Vf::default();
+            super::irq::forget_ingress(&Io::new(csr, self.version), vf);
         }
         result
     }

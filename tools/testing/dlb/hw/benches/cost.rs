@@ -167,6 +167,7 @@ impl Alarms for Silent {
     fn watchdog(&mut self, _: PortOwner) {}
     fn hardware(&mut self, _: HwAlarm) {}
     fn storm(&mut self) {}
+    fn throttled(&mut self, _: u8) {}
 }
 
 impl VfEvents for Silent {

@@ -91,6 +91,9 @@ impl Alarms for Seen {
     fn storm(&mut self) {
         self.storms += 1;
     }
+    fn throttled(&mut self, vf: u8) {
+        panic!("VF {vf}");
+    }
 }
 
 fn new(data: u64, queue: u32, sched: SchedType) -> Hcw {

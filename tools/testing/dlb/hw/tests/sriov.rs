@@ -25,6 +25,8 @@ struct Events {
     resets: Vec<(u8, Result)>,
     cut_off: Vec<u8>,
     ingress: Vec<IngressError>,
+    throttled: Vec<u8>,
+    storms: u32,
 }
 
 impl VfEvents for Events {
@@ -49,7 +51,12 @@ impl Alarms for Events {
     fn hardware(&mut self, alarm: HwAlarm) {
         panic!("{alarm:?}");
     }
-    fn storm(&mut self) {}
+    fn storm(&mut self) {
+        self.storms += 1;
+    }
+    fn throttled(&mut self, vf: u8) {
+        self.throttled.push(vf);
+    }
 }
 
 /// A host whose PF driver serves interrupts while somebody waits.
@@ -61,6 +68,8 @@ struct Machine {
     now_ms: Cell<u32>,
     /// The PF's driver does nothing.
     asleep: Cell<bool>,
+    /// When the PF's driver looks again without an interrupt.
+    again_ms: Cell<Option<u32>>,
 }
 
 impl Machine {
@@ -77,6 +86,7 @@ impl Machine {
             served: Cell::new(0),
             now_ms: Cell::new(0),
             asleep: Cell::new(false),
+            again_ms: Cell::new(None),
         }
     }
 
@@ -86,19 +96,24 @@ impl Machine {
         machine
     }
 
-    /// The handler of vector 0, if it was signalled.
+    /// The handler of vector 0, if it was signalled or it is time to look again.
     fn serve(&self) {
         if self.asleep.get() {
             return;
         }
         let signalled = self.sim.outside.borrow().msix[0];
-        if self.served.replace(signalled) == signalled {
+        let due = self
+            .again_ms
+            .get()
+            .is_some_and(|at| at <= self.now_ms.get());
+        if self.served.replace(signalled) == signalled && !due {
             return;
         }
         let mut pf = self.pf.borrow_mut();
         let events = &mut *self.events.borrow_mut();
         let now = self.now_ms.get();
         let causes = pf.service_alarms(&self.sim, now, events).unwrap();
+        self.again_ms.set(causes.again_ms.map(|ms| now + ms));
         if causes.vf {
             pf.service_vfs(&self.sim, now, 3, events).unwrap();
         }
@@ -1084,6 +1099,99 @@ fn a_hostile_vf_is_told_about_its_own_errors_only() {
     let port = error.port.unwrap();
     assert_eq!((port.domain_id, port.port_id), (0, PortId::Dir(0)));
     assert_ne!(port.port, Port::Dir(0), "physical numbers differ");
+}
+
+/// A VF that makes one mistake after the other is reported up to its limit. Others are reported as
+/// ever, and the alarms stay on.
+#[test]
+fn errors_of_one_vf_silence_nobody_else() {
+    for version in VERSIONS {
+        let machine = Machine::split(version, 3);
+        let sim = &machine.sim;
+        let vfs: Vec<_> = (0..2).map(|vf| machine.vf(vf)).collect();
+        let setups: Vec<Setup> = vfs.iter().map(|(bar, dev)| setup(bar, dev)).collect();
+        let own = DomainArgs {
+            dir_ports: 1,
+            ..DomainArgs::default()
+        };
+        let own = {
+            let mut pf = machine.pf.borrow_mut();
+            pf.assign(2, Resource::Domains, 0).unwrap();
+            pf.assign(2, Resource::DirPorts, 0).unwrap();
+            let d = pf.create_domain(sim, Func::Pf, &own).unwrap();
+            let args = DirPortArgs {
+                cq_base: sim.allocate_cq(Requester::Pf),
+                cq_depth: 8,
+                queue: None,
+                enabled: true,
+            };
+            let p = pf.create_dir_port(sim, Func::Pf, d, &args).unwrap();
+            let p = pf.physical_port(Func::Pf, d, PortId::Dir(p)).unwrap();
+            pf.start_domain(sim, Func::Pf, d).unwrap();
+            User::new(Requester::Pf, p, args.cq_base, 8, true)
+        };
+        let wrong = [Hcw::command(Command::Rel)];
+        let reports = |func| {
+            let events = machine.events.borrow();
+            events.ingress.iter().filter(|e| e.func == func).count()
+        };
+        machine.serve();
+        let start = machine.now_ms.get();
+        for i in 0..4000 {
+            machine.now_ms.set(start + i / 5);
+            setups[0].dir.1.send(sim, &wrong);
+            machine.serve();
+            if i % 400 == 399 {
+                setups[1].dir.1.send(sim, &wrong);
+                machine.serve();
+                own.send(sim, &wrong);
+                machine.serve();
+            }
+        }
+        assert_eq!(reports(Func::Vf(0)), 50);
+        assert_eq!((reports(Func::Vf(1)), reports(Func::Pf)), (10, 10));
+        assert_eq!(machine.events.borrow().throttled, [0]);
+        assert_eq!(machine.events.borrow().storms, 0);
+        assert!(machine.pf.borrow().settings().ingress_alarms);
+        assert!(machine.events.borrow().requests.len() < 1000, "no storm");
+
+        // When its second is over the error that waits is reported, with no interrupt for it.
+        machine.now_ms.set(start + 999);
+        machine.serve();
+        assert_eq!(reports(Func::Vf(0)), 50);
+        machine.now_ms.set(start + 1000);
+        machine.serve();
+        assert_eq!(reports(Func::Vf(0)), 51);
+        assert!(machine.events.borrow().ingress.last().unwrap().more);
+        assert_eq!(machine.again_ms.get(), None);
+
+        // A reset forgets an error that waits, and the next one is heard.
+        for _ in 0..100 {
+            setups[0].dir.1.send(sim, &wrong);
+            machine.serve();
+        }
+        assert_eq!(reports(Func::Vf(0)), 100);
+        assert!(machine.again_ms.get().is_some());
+        sim.flr(Requester::Vf(0));
+        machine.serve();
+        machine.now_ms.set(start + 2500);
+        machine.serve();
+        assert_eq!(reports(Func::Vf(0)), 100);
+        let (bar, dev) = machine.vf(0);
+        let next = setup(&bar, &dev);
+        next.dir.1.send(sim, &wrong);
+        machine.serve();
+        assert_eq!(reports(Func::Vf(0)), 101);
+        machine.sim.assert_sane();
+
+        // So does the end of the VF.
+        machine.asleep.set(true);
+        next.dir.1.send(sim, &wrong);
+        machine.pf.borrow_mut().remove_vf(sim, 0).unwrap();
+        machine.asleep.set(false);
+        machine.serve();
+        assert_eq!(reports(Func::Vf(0)), 101);
+    }
 }
 
 /// Twenty times up and down, with traffic: nothing leaks.
