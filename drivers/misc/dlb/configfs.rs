@@ -598,6 +598,10 @@ impl Directory for Arc<Domain> {
                 live.unwrap_or(None).map_or(-1, |live| live.domain_id()),
             )
         }),
+        Attribute::ro(c"alerts", |domain, out| {
+            let live = domain.inner.lock().live()?;
+            line(out, live.map_or(0, |live| live.alerts.count()))
+        }),
     ];
     const PARENT: bool = false;
     type Child = Self;

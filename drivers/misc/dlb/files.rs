@@ -305,6 +305,8 @@ struct AlertsState {
     records: KVec<(Alert, u32)>,
     /// Alerts lost since the newest record.
     lost: u32,
+    /// All there were, whether they were lost or not.
+    count: u64,
     revoked: bool,
 }
 
@@ -322,6 +324,7 @@ impl Alerts {
                     AlertsState {
                         records,
                         lost: 0,
+                        count: 0,
                         revoked: false,
                     },
                     "dlb::Alerts::state"
@@ -337,6 +340,7 @@ impl Alerts {
     pub(crate) fn push(&self, alert: Alert) {
         {
             let mut state = self.state.lock();
+            state.count = state.count.saturating_add(1);
             let lost = state.lost;
             if state.records.len() >= ALERTS_MAX
                 || vec::push(&mut state.records, (alert, lost)).is_err()
@@ -348,6 +352,11 @@ impl Alerts {
         }
         self.changed.notify_all();
         self.queue.wake_all();
+    }
+
+    /// How many there were since the domain was enabled.
+    pub(crate) fn count(&self) -> u64 {
+        self.state.lock().count
     }
 
     /// No more alerts will come. Those that are there can still be read.
@@ -626,6 +635,7 @@ mod tests {
         let last = state.records.last().ok_or(ENOENT)?;
         assert_eq!(last.1, 36);
         assert_eq!(state.lost, 0);
+        assert_eq!(state.count, 101);
         Ok(())
     }
 

@@ -57,7 +57,7 @@ impl Kind {
     /// The attributes that an object of this kind reports, beside those that describe it.
     pub fn reports(self) -> &'static [&'static str] {
         match self {
-            Kind::Domain => &["state", "error", "id"],
+            Kind::Domain => &["state", "error", "id", "owner", "alerts"],
             Kind::LdbQueue => &["id", "depth", "inflights", "atomic_active", "enqueued"],
             Kind::DirQueue => &["id", "depth", "enqueued"],
             Kind::LdbPort => &[

@@ -123,6 +123,12 @@ fn each_kind() -> Outcome {
         }
     }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    ensure_eq!(d.get("alerts")?, "7", "alerts counted");
+    ensure_eq!(
+        bystander.get("alerts")?,
+        "0",
+        "alerts counted of the bystander"
+    );
     ensure_eq!(
         read(&mut other).err(),
         Some(errno::EAGAIN),
@@ -188,6 +194,9 @@ fn by_users() -> Outcome {
         },
         "after the loss"
     );
+    // Read, lost or waiting: all of them count.
+    let count = 3 + 200 + 1;
+    ensure_eq!(d.get("alerts")?, count.to_string(), "alerts counted");
 
     // One buffer, several records.
     for data in 0..3u64 {
@@ -195,6 +204,8 @@ fn by_users() -> Outcome {
     }
     let n = file.read(&mut [0; 40]).map_err(Errno::from)?;
     ensure_eq!(n, 32, "bytes for a buffer of 40");
+    d.disable()?;
+    ensure_eq!(d.get("alerts")?, "0", "alerts counted after disable");
     Ok(())
 }
 

@@ -93,6 +93,7 @@ const DOMAIN_REPORTS: &[Report] = &[
     report("error", ""),
     report("id", "-1"),
     report("owner", "none"),
+    report("alerts", "0"),
 ];
 
 const LDB_QUEUE: &[Setting] = &[
