@@ -123,6 +123,7 @@ fn main() -> ExitCode {
         ("single-elements", store::single_elements),
         ("odd-stores", store::odd_stores),
         ("two-ports-at-once", store::two_ports_at_once),
+        ("memory-map-changes", store::memory_map_changes),
     ];
     println!("1..{}", cases.len());
     let mut failed = false;

@@ -260,6 +260,42 @@ pub fn total_vas(f: &Function) -> Result {
     same("SYS_TOTAL_VAS", f.read_csr(f.by_version(&TOTAL_VAS))?, 32)
 }
 
+/// Another function of the machine, whose memory the firmware put below the DLB's: the disk
+/// controller of the chipset.
+pub struct Bystander(Function);
+
+impl Bystander {
+    pub fn find() -> Result<Self> {
+        for entry in fs::read_dir("/sys/bus/pci/devices")
+            .map_err(|e| e.to_string())?
+            .flatten()
+        {
+            if read_hex(entry.path().join("class"))? == 0x01_0601 {
+                return Ok(Self(Function {
+                    dir: entry.path(),
+                    id: 0,
+                }));
+            }
+        }
+        Err("there is no AHCI controller here".into())
+    }
+
+    /// Take its memory away and give it back, again and again while `more` says so.
+    pub fn blink(&self, more: impl Fn() -> bool) -> Result<u64> {
+        const COMMAND: u64 = 4;
+        const MEMORY: u16 = 2;
+        let before = self.0.word(COMMAND)?;
+        let mut times = 0;
+        while more() {
+            self.0.set_word(COMMAND, before & !MEMORY)?;
+            self.0.set_word(COMMAND, before | MEMORY)?;
+            times += 1;
+        }
+        self.0.set_word(COMMAND, before)?;
+        Ok(times)
+    }
+}
+
 /// Registers go back to their reset values, but for the power switch of the core.
 pub fn function_level_reset(f: &Function) -> Result {
     // CHP_CFG_CHP_CSR_CTRL has a reset value and can be written.

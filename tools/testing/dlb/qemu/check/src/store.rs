@@ -7,9 +7,10 @@ use std::arch::asm;
 use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::pci::Function;
+use crate::pci::{Bystander, Function};
 use crate::{growth, same, Result};
 
 const DIR_PP: u64 = 0x200_0000;
@@ -244,6 +245,32 @@ pub fn two_ports_at_once(f: &Function) -> Result {
         grown,
         vec![2 * 3 * LINES, 0],
     )
+}
+
+/// What a CPU stores arrives where it was stored to, while another changes the memory map.
+pub fn memory_map_changes(f: &Function) -> Result {
+    const ELEMENTS: u64 = 50_000;
+    f.power_on()?;
+    let other = Bystander::find()?;
+    let page = f.map(0, LDB_PP)?;
+    let line = Line::new(1);
+    let element: [u8; 16] = line.0[..16].try_into().map_err(|_| "slice")?;
+    let storing = AtomicBool::new(true);
+    let grown = growth(&["dropped.illegal_pp", "dropped.malformed"], || {
+        let times = thread::scope(|s| {
+            s.spawn(|| {
+                for _ in 0..ELEMENTS {
+                    // SAFETY: the start of a producer page takes elements.
+                    unsafe { store16(page.at(0), &element) };
+                }
+                storing.store(false, Ordering::Release);
+            });
+            other.blink(|| storing.load(Ordering::Acquire))
+        })?;
+        println!("# the map changed {times} times");
+        Ok(())
+    })?;
+    same("elements while the map changes", grown, vec![ELEMENTS, 0])
 }
 
 /// Store lines until somebody takes the page away.
