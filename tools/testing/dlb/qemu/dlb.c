@@ -19,6 +19,7 @@
 #include "qemu/error-report.h"
 #include "qemu/log.h"
 #include "qemu/module.h"
+#include "qemu/range.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
@@ -462,10 +463,38 @@ static void dlb_reset_hold(Object *obj, ResetType type)
     dlb_later(s, dlb_in_flr(dev) ? DLB_LATE_FLR : DLB_LATE_POWER_ON);
 }
 
+/*
+ * VF MSE in the SR-IOV capability of the PF maps the BARs of all VFs; the
+ * memory space bit of a VF is zero and cannot be written. The PCI core of QEMU
+ * knows nothing but that bit, so it is kept here as VF MSE says, out of reach
+ * of the guest's writes and of resets, and hidden from its reads. So nothing
+ * that happens to a VF changes what is mapped.
+ */
+static void dlb_map_vfs(DlbState *s)
+{
+    PCIDevice *dev = PCI_DEVICE(s);
+    bool mse = dev->exp.sriov_cap &&
+               pci_get_word(dev->config + dev->exp.sriov_cap +
+                            PCI_SRIOV_CTRL) & PCI_SRIOV_CTRL_MSE;
+
+    for (int i = 0; i < pcie_sriov_num_vfs(dev); i++) {
+        PCIDevice *vf = pcie_sriov_get_vf_at_index(dev, i);
+        uint16_t cmd = pci_get_word(vf->config + PCI_COMMAND);
+
+        cmd = mse ? cmd | PCI_COMMAND_MEMORY : cmd & ~PCI_COMMAND_MEMORY;
+        pci_set_word(vf->config + PCI_COMMAND, cmd);
+        /* Maps anew if that bit or the address in the capability differs. */
+        pci_default_write_config(vf, PCI_COMMAND, cmd, sizeof(cmd));
+    }
+}
+
 static void dlb_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
                              int len)
 {
     pci_default_write_config(dev, addr, val, len);
+    if (ranges_overlap(addr, len, DLB_ECAP_SRIOV, PCI_EXT_CAP_SRIOV_SIZEOF)) {
+        dlb_map_vfs(DLB(dev));
+    }
     pcie_aer_write_config(dev, addr, val, len);
     pcie_cap_flr_write_config(dev, addr, val, len);
     dlb_later(DLB(dev), DLB_LATE_STATE);
@@ -476,10 +505,24 @@ static void dlb_vf_reset_hold(Object *obj, ResetType type)
     PCIDevice *vf = PCI_DEVICE(obj);
 
     pci_set_word(vf->config + DLB_VF_ECAP_ATS + PCI_ATS_CTRL, 0);
+    if (!vf->enabled) {
+        pci_word_test_and_clear_mask(vf->config + PCI_COMMAND,
+                                     PCI_COMMAND_MEMORY);
+    }
     /* Anything else that resets a VF has reset the PF, or takes the VF away. */
     if (dlb_in_flr(vf)) {
         dlb_later(DLB(pcie_sriov_get_pf(vf)), 1u << pcie_sriov_vf_number(vf));
     }
+}
+
+static uint32_t dlb_vf_read_config(PCIDevice *vf, uint32_t addr, int len)
+{
+    uint32_t val = pci_default_read_config(vf, addr, len);
+
+    if (range_covers_byte(addr, len, PCI_COMMAND)) {
+        val &= ~((uint32_t)PCI_COMMAND_MEMORY << 8 * (PCI_COMMAND - addr));
+    }
+    return val;
 }
 
 static void dlb_vf_write_config(PCIDevice *vf, uint32_t addr, uint32_t val,
@@ -687,6 +730,8 @@ static void dlb_vf_realize(PCIDevice *vf, Error **errp)
     DlbVfState *s = DLB_VF(vf);
 
     dlb_set_ids(vf);
+    pci_word_test_and_clear_mask(vf->wmask + PCI_COMMAND,
+                                 PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
     memory_region_init_io(&s->func, OBJECT(s), &dlb_vf_func_ops, s,
                           "dlb-vf-func", DLB_MODEL_FUNC_BAR_SIZE);
     memory_region_init_io(&s->pp, OBJECT(s), &dlb_vf_pp_ops, s, "dlb-vf-pp",
@@ -837,6 +882,7 @@ static void dlb_vf_class_init(ObjectClass *class, void *data)
 
     pc->realize = dlb_vf_realize;
     pc->exit = dlb_vf_exit;
+    pc->config_read = dlb_vf_read_config;
     pc->config_write = dlb_vf_write_config;
     pc->vendor_id = PCI_VENDOR_ID_INTEL;
     pc->class_id = DLB_CLASS;

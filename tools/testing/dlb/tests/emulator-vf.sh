@@ -62,7 +62,6 @@ mailboxes_are_apart() {
 	echo 1 > "/sys/bus/pci/devices/${pf##*/}/enable" 2> /dev/null
 	for n in 0 7 15; do
 		b=$(bar0 "$pf/virtfn$n")
-		setpci -s "$(basename "$(readlink "$pf/virtfn$n")")" COMMAND=6 || return 1
 		devmem "$(printf '0x%x' $((b + 0x1004)))" 32 $((0x1000 + n)) || return 1
 	done
 	setpci -s "${pf##*/}" COMMAND=6
@@ -80,6 +79,26 @@ reset_is_announced() {
 	setpci -s "${pf##*/}" COMMAND=6
 	echo 1 > "$pf/virtfn7/reset" || return 1
 	[ "$(devmem "$(printf '0x%x' $((p + 0x1f04)))" 32)" = 0x00000080 ]
+}
+
+# The PF maps the BARs of its VFs. A VF has no say in it, so nothing that happens to one, be it a
+# reset, changes the memory map.
+pf_maps_memory() {
+	vf=$(basename "$(readlink "$pf/virtfn3")")
+	at=$(printf '0x%x' $(($(bar0 "$pf/virtfn3") + 0x1004)))
+	setpci -s "$vf" COMMAND=7 || return 1
+	[ "$(setpci -s "$vf" COMMAND)" = 0004 ] || return 1
+	setpci -s "$vf" COMMAND=0
+	devmem "$at" 32 0x1003
+	[ "$(devmem "$at" 32)" = 0x00001003 ] || return 1
+	setpci -s "${pf##*/}" ECAP_SRIOV+8.w=0:8 || return 1
+	[ "$(devmem "$at" 32)" = 0x00000000 ] || return 1
+	setpci -s "${pf##*/}" ECAP_SRIOV+8.w=8:8 || return 1
+	[ "$(devmem "$at" 32)" = 0x00001003 ] || return 1
+	# By hand, because the kernel would put back what the reset clears. The device answers, as it
+	# does for a function that waits for the PF.
+	setpci -s "$vf" CAP_EXP+8.w=8000:8000 || return 1
+	[ "$(devmem "$at" 32)" = 0xFFFFFFFF ]
 }
 
 remove_and_make_again() {
@@ -107,6 +126,7 @@ ktap_case "each VF is what it should be" each_is_right
 ktap_case "each function has an IOMMU group of its own" groups_differ
 ktap_case "mailboxes are apart" mailboxes_are_apart
 ktap_case "the reset of a VF is announced" reset_is_announced
+ktap_case "the PF maps the memory of VFs" pf_maps_memory
 ktap_case "VFs go and come again" remove_and_make_again
 ktap_case "the PF is reset with VFs" pf_reset_with_vfs
 ktap_case "clean kernel log" log_is_clean
