@@ -209,6 +209,12 @@ impl Pf {
         // not forgotten: its owner can reset it as often as it likes.
         irq::forget_ingress(io, vf);
         let bit = 1u32 << (vf & 15);
+        // A request from before the reset is nobody's any more. The VF cannot have sent another one
+        // yet.
+        io.write(
+            PF_VF2PF_MAILBOX_ISR::at(0),
+            PF_VF2PF_MAILBOX_ISR::zeroed().vf_isr(bit),
+        );
         io.write(
             IOSF_FUNC_VF_BAR_DSBL::at(vf.into()),
             IOSF_FUNC_VF_BAR_DSBL::zeroed(),

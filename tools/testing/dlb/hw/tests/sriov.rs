@@ -785,6 +785,28 @@ fn a_silent_pf_is_given_up() {
     assert!(dev.available(&bar).is_ok());
 }
 
+/// A request that was not answered when its VF was reset is not executed for whoever comes next.
+#[test]
+fn a_reset_takes_back_a_request() {
+    let machine = Machine::split(Version::V2, 1);
+    let (bar, dev) = machine.vf(0);
+    machine.asleep.set(true);
+    let args = DomainArgs::default();
+    let silence = Err(Error::Timeout(error::Wait::PfAnswer));
+    assert_eq!(dev.create_domain(&bar, &args), silence);
+    machine.events.borrow_mut().requests.clear();
+    machine.sim.flr(Requester::Vf(0));
+    machine.asleep.set(false);
+    machine.serve();
+    dev.wait_reset(&bar).unwrap();
+    assert_eq!(machine.events.borrow().requests.len(), 0);
+    assert_eq!(machine.events.borrow().resets, [(0, Ok(()))]);
+    // The mailbox is free, and the first answer is the one to the first request.
+    assert_eq!(dev.sequence_numbers(&bar, 0), Ok(64));
+    assert_eq!(dev.used(&bar), Ok(Resources::default()));
+    machine.sim.assert_sane();
+}
+
 /// What the PF answers is not believed.
 #[test]
 fn a_lying_pf_is_not_believed() {
