@@ -34,6 +34,10 @@ pub const INTERFACE_VERSION: u32 = 5;
 /// The oldest interface version that is understood.
 pub const MIN_INTERFACE_VERSION: u32 = 3;
 
+/// The version that gave [`CreateLdbPort`] its in-flight fields. A VF's driver that is older leaves
+/// there what happens to be there; a PF's driver that is older does not look at them.
+pub const INFLIGHT_FIELDS_SINCE: u32 = 4;
+
 /// First word of the VF's memory that a request of the VF uses; word 0 does not work.
 pub const VF_REQUEST_WORD: u32 = 1;
 /// Words for a request of the VF.
@@ -439,11 +443,11 @@ messages! {
         12: cos_id: u8,
         /// Whether no other class will do.
         13: cos_strict: u8,
-        /// In-flight threshold, since version 4.
+        /// In-flight threshold, see [`INFLIGHT_FIELDS_SINCE`].
         14: inflight_threshold: u16,
         /// DMA address of the consumer queue, as the VF sees it.
         16: cq_base_address: u64,
-        /// Whether the threshold applies, since version 4.
+        /// Whether the threshold applies, see [`INFLIGHT_FIELDS_SINCE`].
         24: enable_inflight_ctrl: u8,
     }
 

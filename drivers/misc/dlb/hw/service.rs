@@ -326,7 +326,7 @@ impl Pf {
                     cos: Some(args.cos_id.into()),
                     cos_strict: args.cos_strict != 0,
                     inflight_threshold: Some(args.inflight_threshold.into())
-                        .filter(|_| args.enable_inflight_ctrl != 0),
+                        .filter(|_| args.enable_inflight_ctrl != 0 && self.sends_inflight(vf)),
                     enabled: true,
                 };
                 let result = self.create_ldb_port(csr, func, args.domain_id, &port);
@@ -500,6 +500,9 @@ impl Pf {
         let cleaned = self.reset_vf(r.io.csr(), vf);
         let locked = self.lock_vf(vf);
         let _ = r.note(cleaned.and(locked));
+        if let Ok(entry) = self.vf_mut(vf) {
+            entry.interface = args.max_interface_version;
+        }
         let primary = self.vf(vf).ok().and_then(|entry| entry.primary.get());
         answer.pf_id = pf_id;
         answer.vf_id = vf;
@@ -509,6 +512,12 @@ impl Pf {
             None => 0,
         };
         success(&answer)
+    }
+
+    /// Whether a VF's driver means what is in the in-flight fields of its requests.
+    fn sends_inflight(&self, vf: u8) -> bool {
+        self.vf(vf)
+            .is_ok_and(|entry| u32::from(entry.interface) >= INFLIGHT_FIELDS_SINCE)
     }
 
     /// The configured port that a VF knows under this number, in any of its domains.

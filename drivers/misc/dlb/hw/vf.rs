@@ -31,6 +31,8 @@ pub(super) struct Vf {
     pub(super) sn_slots: [u8; NUM_SN_GROUPS],
     /// Its driver is registered; its share is fixed.
     pub(super) registered: bool,
+    /// The newest version of the mailbox's interface that its driver knows.
+    pub(super) interface: u16,
     /// It was cut off from its BAR.
     pub(super) cut_off: bool,
     /// The VF it lends its vectors to.

@@ -388,6 +388,9 @@ impl VfDev {
     ///
     /// As [`Self::create_domain`].
     pub fn create_ldb_port(&self, csr: &dyn Csr, domain: u32, args: &LdbPortArgs) -> Result<u32> {
+        if args.inflight_threshold.is_some() && self.pf_version < INFLIGHT_FIELDS_SINCE {
+            return Err(Error::Unsupported(Feature::MailboxCommand));
+        }
         let id = self.ask(
             csr,
             &CreateLdbPort {

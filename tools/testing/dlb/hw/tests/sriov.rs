@@ -763,6 +763,140 @@ fn versions_are_agreed_on_or_refused() {
     assert!(matches!(dev.available(&bar), Err(Error::Unsupported(_))));
 }
 
+/// A PF's driver that is older than this one is asked for what it knows, and for nothing else.
+#[test]
+fn an_older_pf_is_asked_for_what_it_knows() {
+    fn is_sent<C: mbox::Command>(machine: &Machine, bar: &Bar0<'_>, dev: &VfDev) -> (u32, bool) {
+        let before = machine.events.borrow().requests.len();
+        let result = dev.call(bar, &C::default());
+        let sent = machine.events.borrow().requests.len() != before;
+        let unsupported = Error::Unsupported(error::Feature::MailboxCommand);
+        assert_eq!(!sent, result.err() == Some(unsupported), "{}", C::NUMBER);
+        (C::NUMBER, sent)
+    }
+    for (version, corruption, unknown) in [(3, 6, &[31, 32, 33][..]), (4, 1, &[33]), (5, 0, &[])] {
+        let machine = Machine::split(Version::V25, 1);
+        machine
+            .sim
+            .inject(&format!("corrupt-pf2vf=0:1:{corruption:#x}"));
+        let (bar, dev) = machine.vf(0);
+        assert_eq!(dev.registration().interface_version, version);
+        let s = setup(&bar, &dev);
+        // What is newer than the message that it is a part of.
+        let d = dev
+            .create_domain(
+                &bar,
+                &DomainArgs {
+                    ldb_ports: 1,
+                    hist_list_entries: 8,
+                    ..DomainArgs::default()
+                },
+            )
+            .unwrap();
+        let args = LdbPortArgs {
+            cq_base: machine.sim.allocate_cq(Requester::Vf(0)),
+            cq_depth: 8,
+            hist_list_size: 8,
+            inflight_threshold: Some(4),
+            ..LdbPortArgs::default()
+        };
+        let threshold = dev.create_ldb_port(&bar, d, &args);
+        let control = dev.set_inflight_ctrl(&bar, s.domain, s.ports[0].0, Some(4));
+        match version {
+            3 => {
+                assert_eq!(threshold.unwrap_err().errno(), -95);
+                assert_eq!(control.unwrap_err().errno(), -95);
+            }
+            _ => {
+                threshold.unwrap();
+                control.unwrap();
+            }
+        }
+        let stop = dev.stop_domain(&bar, s.domain).map_err(|e| e.errno());
+        assert_eq!(stop, if version < 5 { Err(-95) } else { Ok(()) });
+
+        use mbox::*;
+        let sent = [
+            is_sent::<Register>(&machine, &bar, &dev),
+            is_sent::<GetNumResources>(&machine, &bar, &dev),
+            is_sent::<CreateSchedDomain>(&machine, &bar, &dev),
+            is_sent::<ResetSchedDomain>(&machine, &bar, &dev),
+            is_sent::<CreateLdbQueue>(&machine, &bar, &dev),
+            is_sent::<CreateDirQueue>(&machine, &bar, &dev),
+            is_sent::<CreateLdbPort>(&machine, &bar, &dev),
+            is_sent::<CreateDirPort>(&machine, &bar, &dev),
+            is_sent::<EnableLdbPort>(&machine, &bar, &dev),
+            is_sent::<DisableLdbPort>(&machine, &bar, &dev),
+            is_sent::<EnableDirPort>(&machine, &bar, &dev),
+            is_sent::<DisableDirPort>(&machine, &bar, &dev),
+            is_sent::<LdbPortOwnedByDomain>(&machine, &bar, &dev),
+            is_sent::<DirPortOwnedByDomain>(&machine, &bar, &dev),
+            is_sent::<MapQid>(&machine, &bar, &dev),
+            is_sent::<UnmapQid>(&machine, &bar, &dev),
+            is_sent::<StartDomain>(&machine, &bar, &dev),
+            is_sent::<EnableLdbPortIntr>(&machine, &bar, &dev),
+            is_sent::<EnableDirPortIntr>(&machine, &bar, &dev),
+            is_sent::<ArmCqIntr>(&machine, &bar, &dev),
+            is_sent::<GetNumUsedResources>(&machine, &bar, &dev),
+            is_sent::<GetSnAllocation>(&machine, &bar, &dev),
+            is_sent::<GetLdbQueueDepth>(&machine, &bar, &dev),
+            is_sent::<GetDirQueueDepth>(&machine, &bar, &dev),
+            is_sent::<PendingPortUnmaps>(&machine, &bar, &dev),
+            is_sent::<GetCosBw>(&machine, &bar, &dev),
+            is_sent::<GetSnOccupancy>(&machine, &bar, &dev),
+            is_sent::<QueryCqPollMode>(&machine, &bar, &dev),
+            is_sent::<DevReset>(&machine, &bar, &dev),
+            is_sent::<EnableCqWeight>(&machine, &bar, &dev),
+            is_sent::<CqInflightCtrl>(&machine, &bar, &dev),
+            is_sent::<GetXstats>(&machine, &bar, &dev),
+            is_sent::<StopDomain>(&machine, &bar, &dev),
+            is_sent::<Unregister>(&machine, &bar, &dev),
+        ];
+        assert_eq!(sent.len(), REQUESTS.len());
+        for (number, sent) in sent {
+            assert_eq!(
+                sent,
+                !unknown.contains(&number),
+                "{number} to version {version}"
+            );
+        }
+    }
+}
+
+/// A VF's driver that is older than the in-flight fields leaves padding there, which may be anything.
+#[test]
+fn padding_of_an_older_vf_is_not_looked_at() {
+    for (max, is_set) in [(3, false), (4, true), (5, true)] {
+        let machine = Machine::split(Version::V25, 1);
+        let (bar, dev) = machine.vf(0);
+        let versions = mbox::Register {
+            min_interface_version: 3,
+            max_interface_version: max,
+        };
+        dev.call(&bar, &versions).unwrap();
+        let args = DomainArgs {
+            ldb_ports: 1,
+            hist_list_entries: 8,
+            ..DomainArgs::default()
+        };
+        let domain_id = dev.create_domain(&bar, &args).unwrap();
+        // Out of range, where somebody looks.
+        let answer = dev.call(
+            &bar,
+            &mbox::CreateLdbPort {
+                domain_id,
+                cq_depth: 8,
+                cq_history_list_size: 8,
+                inflight_threshold: 0xdead,
+                cq_base_address: machine.sim.allocate_cq(Requester::Vf(0)),
+                enable_inflight_ctrl: 0xad,
+                ..mbox::CreateLdbPort::default()
+            },
+        );
+        assert_eq!(answer.unwrap().error_code != 0, is_set, "version {max}");
+    }
+}
+
 #[test]
 fn a_silent_pf_is_given_up() {
     let machine = Machine::split(Version::V2, 1);
