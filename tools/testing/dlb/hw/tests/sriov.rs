@@ -941,6 +941,141 @@ fn a_reset_takes_back_a_request() {
     machine.sim.assert_sane();
 }
 
+/// Every request that names an object, with every number that is not one of the VF's own objects in
+/// that place: numbers of others, of nothing, negative ones, and own ones with more bits in front.
+#[test]
+fn numbers_that_are_not_its_own_get_a_vf_nowhere() {
+    for version in VERSIONS {
+        let machine = Machine::split(version, 4);
+        let (bar, dev) = machine.vf(2);
+        let (other_bar, other_dev) = machine.vf(1);
+        let mut other = setup(&other_bar, &other_dev);
+        let mine = setup(&bar, &dev);
+        let ldb = mine.ports[0].0;
+        let before = (dev.used(&bar), other_dev.used(&other_bar));
+        let cq = machine.sim.allocate_cq(Requester::Vf(2));
+        let (low, high) = (cq as u32, (cq >> 32) as u32);
+        // What follows the command, and which of these words are numbers of objects. All others
+        // would be right.
+        let requests: &[(u32, &[u32], &[usize])] = &[
+            (4, &[0], &[0]),
+            (5, &[0, 0, 16, 4, 0, 4], &[0]),
+            (6, &[0, u32::MAX, 4], &[0, 1]),
+            (7, &[0, 0x8_0008, 0, low, high, 0], &[0]),
+            (8, &[0, low, high, 8, u32::MAX], &[0, 4]),
+            (9, &[0, ldb], &[0, 1]),
+            (10, &[0, ldb], &[0, 1]),
+            (11, &[0, 0], &[0, 1]),
+            (12, &[0, 0], &[0, 1]),
+            (13, &[0, ldb], &[0, 1]),
+            (14, &[0, 0], &[0, 1]),
+            (15, &[0, ldb, 0, 3], &[0, 1, 2, 3]),
+            (16, &[0, ldb, 0], &[0, 1, 2]),
+            (17, &[0], &[0]),
+            (20, &[0, ldb, 1], &[0, 1]),
+            (20, &[0, 0, 0], &[0, 1]),
+            (22, &[0], &[0]),
+            (23, &[0, 0], &[0, 1]),
+            (24, &[0, 0], &[0, 1]),
+            (25, &[0, ldb], &[0, 1]),
+            (26, &[0], &[0]),
+            (27, &[0], &[0]),
+            (30, &[0, ldb, 1], &[0, 1]),
+            (31, &[0, ldb, 0x4_0001], &[0, 1]),
+            (32, &[0x1_0000, 0], &[1]),
+            (32, &[0x2_0000, ldb], &[1]),
+            (32, &[0x3_0001, 0], &[1]),
+            (33, &[0], &[0]),
+        ];
+        let foreign = [
+            9,
+            24,
+            31,
+            32,
+            63,
+            64,
+            95,
+            96,
+            127,
+            128,
+            255,
+            256,
+            0x8000,
+            0xffff,
+            0x1_0000,
+            0xff_0000,
+            0x7fff_ffff,
+            0x8000_0000,
+            0xffff_0000,
+            u32::MAX - 1,
+            u32::MAX,
+        ];
+        let mut sent = 0;
+        for (command, words, places) in requests {
+            for place in *places {
+                for number in foreign
+                    .into_iter()
+                    .chain([0x100, 0x1_0000].map(|n| n | words[*place]))
+                {
+                    // That there is none is no number.
+                    let none = matches!((command, place), (6, 1) | (8, 4)) && number == u32::MAX;
+                    if none || number == words[*place] {
+                        continue;
+                    }
+                    let mut words = words.to_vec();
+                    words[*place] = number;
+                    machine.sim.vf_write(2, 0x1004, *command);
+                    for (n, word) in (0..).zip(&words) {
+                        machine.sim.vf_write(2, 0x1008 + 4 * n, *word);
+                    }
+                    machine.sim.vf_write(2, 0x1f00, 1);
+                    machine.now_ms.set(machine.now_ms.get() + 2);
+                    machine.serve();
+                    let [status, code] = [0x2000, 0x2004].map(|at| machine.sim.vf_read(2, at));
+                    let refused = match command {
+                        13 | 14 | 22 | 26 => (code as i32) < 0,
+                        _ => code != 0,
+                    };
+                    assert!(status != 0 || refused, "{command} {words:x?}: {code:#x}");
+                    sent += 1;
+                }
+            }
+        }
+        println!("{version:?}: {sent} requests refused");
+        // Vectors and their owners share words with the ports.
+        for (command, port) in [(18, ldb), (19, 0)] {
+            for (words, why) in [
+                ([9, 3 | 2 << 16], "no such port"),
+                ([0x100 | port, 3 | 2 << 16], "no such port"),
+                ([0xffff, 3 | 2 << 16], "no such port"),
+                ([port, 3 | 1 << 16], "another's vectors"),
+                ([port, 3 | 0xffff << 16], "nobody's vectors"),
+                ([port, 3 | 0x102 << 16], "nobody's vectors"),
+                ([port, 31 | 2 << 16], "the mailbox's vector"),
+                ([port, 0x103 | 2 << 16], "no such vector"),
+                ([port, 0xffff | 2 << 16], "no such vector"),
+            ] {
+                machine.sim.vf_write(2, 0x1004, command);
+                machine.sim.vf_write(2, 0x1008, words[0] | 1 << 16);
+                machine.sim.vf_write(2, 0x100c, words[1]);
+                machine.sim.vf_write(2, 0x1f00, 1);
+                machine.now_ms.set(machine.now_ms.get() + 2);
+                machine.serve();
+                let [status, code] = [0x2000, 0x2004].map(|at| machine.sim.vf_read(2, at));
+                assert!(status != 0 || code != 0, "{command} {words:x?}: {why}");
+            }
+        }
+        assert!(machine.events.borrow().cut_off.is_empty());
+        assert_eq!((dev.used(&bar), other_dev.used(&other_bar)), before);
+        other
+            .dir
+            .1
+            .send(&machine.sim, &[new(9, 0, SchedType::Directed)]);
+        assert_eq!(other.dir.1.receive(&machine.sim).unwrap().data, 9);
+        machine.sim.assert_sane();
+    }
+}
+
 /// What the PF answers is not believed.
 #[test]
 fn a_lying_pf_is_not_believed() {
