@@ -861,12 +861,13 @@ fn a_queue_that_waits_for_a_flow_id_gets_the_next_free_one() {
 
 #[test]
 fn ordered_results_leave_in_the_order_of_scheduling() {
-    for mode in 0..5 {
+    for (group, mode) in (0..2).flat_map(|group| (0..5).map(move |mode| (group, mode))) {
         each(|r| {
             let sns = 64 << mode;
+            r.wr(reg::RO_SN_MODE, 0, mode << (8 * group));
             let mut cqs = r.simple(
                 Queue {
-                    sn: Some((0, 0, mode)),
+                    sn: Some((group, 0, mode)),
                     inflights: sns,
                     ..PLAIN
                 },
@@ -907,7 +908,10 @@ fn ordered_results_leave_in_the_order_of_scheduling() {
             assert_eq!(done, (0..n).collect::<Vec<_>>());
             assert_eq!(r.dropped(), 0);
             assert_eq!(r.rd(reg::ORD_QID_SN, 0), (n % u64::from(sns)) as u32);
-            assert_eq!(r.rd4(reg::RO_SHFT0, 0), (n % u64::from(sns)) as u32);
+            assert_eq!(
+                r.rd4(reg::RO_SHFT0, group << 14),
+                (n % u64::from(sns)) as u32
+            );
         });
     }
 }
@@ -1670,6 +1674,35 @@ fn dynamic_map_and_unmap_under_traffic() {
         assert!(!r.recv_all(&mut cqs[1]).is_empty());
         r.wr(reg::CQ_LDB_DSBL, 0, 0);
         assert_eq!(r.dropped(), 0);
+    });
+}
+
+/// A link that is taken away while its CQ owes completions: the flows that are locked to that CQ can
+/// go nowhere, and the queue does not become empty, until software completes what it holds.
+#[test]
+fn an_unmap_that_does_not_wait_strands_its_flows() {
+    each(|r| {
+        let mut cqs = r.simple(PLAIN, 2, 8, 8);
+        r.ldb(0, H::new(0, ATM, 0).flow(5));
+        let owner = u32::from(r.rd(reg::CQ_LDB_INFL, 0) == 0);
+        let other = 1 - owner;
+        assert_eq!(r.data_all(&mut cqs[owner as usize]), [0]);
+        r.wr(reg::CQ_LDB_DSBL, owner, 1);
+        r.unmap_tables(owner, 0, 0);
+        r.wr(reg::CQ_LDB_DSBL, owner, 0);
+        for i in 1..4 {
+            r.ldb(0, H::new(0, ATM, i).flow(5));
+        }
+        for cq in &mut cqs {
+            assert_eq!(r.recv_all(cq), []);
+        }
+        assert_eq!(r.rd(reg::QID_AQED_CNT, 0), 3);
+        // Other flows are not held up.
+        r.ldb(0, H::new(0, ATM, 9).flow(6));
+        assert_eq!(r.data_all(&mut cqs[other as usize]), [9]);
+        r.ldb(owner as usize, H::tokens(c::REL_T, 1));
+        assert_eq!(r.data_all(&mut cqs[other as usize]), [1, 2, 3]);
+        assert_eq!(r.rd(reg::QID_AQED_CNT, 0), 0);
     });
 }
 
