@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -150,6 +151,9 @@ static int open_port(void)
 	}
 	if (fd < 0)
 		die("opening the port");
+	/* A port has one user at a time, and this is how users tell each other. */
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		die("locking the port");
 	closedir(dir);
 	return fd;
 }

@@ -34,6 +34,12 @@ pub enum Error {
         /// What its `state` says.
         state: String,
     },
+    /// Somebody else has the port open.
+    #[error("{} is in use: a port has one user at a time", path.display())]
+    InUse {
+        /// The device file of the port.
+        path: PathBuf,
+    },
     /// A depth that no consumer queue has.
     #[error("a consumer queue cannot be {0} deep: it is a power of two from 1 to 1024")]
     Depth(u32),

@@ -190,6 +190,11 @@ mod sealed {
 /// If the device goes, or the domain is reset, the mappings are taken away: the next access then
 /// ends in SIGBUS, and [`wait`](Self::wait) in an error.
 ///
+/// A port has one user at a time, in whatever process: while it is open, opening it again is
+/// refused ([`Error::InUse`]). A lock of the device file (`flock`) sees to that, which programs that
+/// do without this library may take as well; device files that a container made for itself are
+/// other files, with locks of their own.
+///
 /// A mapping is not inherited by `fork`: open ports in the process that uses them.
 pub struct Port<S: sealed::Side, T: Transport = Mapped> {
     transport: T,
@@ -334,8 +339,8 @@ impl<S: sealed::Side> Port<S> {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened for reading and writing, or is not that of a port with such a
-    /// consumer queue.
+    /// If the file cannot be opened for reading and writing, is open already, or is not that of a
+    /// port with such a consumer queue.
     pub fn open(
         path: impl AsRef<Path>,
         options: &Options,

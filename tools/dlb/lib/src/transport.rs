@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fs::{flock, FlockOperation};
 
 use crate::error::Error;
 use crate::qe::Hcw;
@@ -48,6 +49,13 @@ impl Mapped {
             .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
             .open(path)
             .map_err(|e| Error::io("open", path, e))?;
+        // Two who read one ring and give back its tokens would ruin it for each other. The lock
+        // goes with the file, however its owner ends, and only who may use the port can take it.
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => (),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::InUse { path: path.into() }),
+            Err(e) => return Err(Error::io("lock", path, e.into())),
+        }
         let page = ProducerPage::new(&file, store)
             .map_err(|e| Error::io("map the producer port of", path, e))?;
         let ring =
@@ -107,5 +115,32 @@ impl Transport for Mapped {
             Err(rustix::io::Errno::AGAIN) => Ok(0),
             Err(e) => Err(e.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::PAGE;
+
+    /// A plain file stands in for the device.
+    #[test]
+    fn a_port_has_one_user_at_a_time() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(2 * PAGE as u64).unwrap();
+        let open = || Mapped::open(file.path(), PAGE, Store::Element);
+        let first = open().unwrap();
+        let refused = open().map(drop).unwrap_err();
+        let words = format!(
+            "{} is in use: a port has one user at a time",
+            file.path().display()
+        );
+        assert_eq!(refused.to_string(), words);
+        drop(first);
+        let again = open().unwrap();
+        // Whoever did not get it has not taken it away either.
+        assert!(open().is_err());
+        drop(again);
+        assert!(open().is_ok());
     }
 }

@@ -19,6 +19,16 @@ with() {
 }
 
 small_pipeline() { sh $samples/pipeline.sh --events 3000 --rates 500 "$@" && all_free; }
+# A port that somebody has open is refused, with its name, and left alone.
+one_user() {
+	dlbctl apply "$samples/worker-pool.toml" || return 1
+	port=/dev/dlb0/worker-pool/boss
+	! flock -n -o $port timeout 120 dlb-worker-pool > out 2>&1 || { cat out && return 1; }
+	cat out
+	grep -q "$port is in use" out || return 1
+	timeout 120 dlb-worker-pool && dlbctl destroy worker-pool && all_free
+}
+
 echo_in_c() { timeout 120 dlb-echo && all_free; }
 
 ktap_begin
@@ -26,6 +36,7 @@ ktap_case "pipeline.sh, polling" small_pipeline
 ktap_case "pipeline.sh, with interrupts" small_pipeline --wait interrupt
 ktap_case "dlb-echo" echo_in_c
 ktap_case "dlb-worker-pool" with worker-pool.toml worker-pool dlb-worker-pool
+ktap_case "a port has one user at a time" one_user
 ktap_case "dlb-packets" with packets.toml packets dlb-packets
 ktap_case "dlb-priority" with priority.toml priority dlb-priority
 ktap_case "dlb-scaling" with scaling.toml scaling dlb-scaling
