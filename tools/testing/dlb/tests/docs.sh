@@ -80,6 +80,28 @@ run_column() {
 	each < /tmp/columns && nothing_left
 }
 
+# Each sample has a paragraph of its own, and each topology and program a row.
+paragraphs() {
+	sed -n 's/^| `\([^`]*\)` |.*/\1/p' /samples/dlb/README.md > /tmp/rows
+	[ "$(wc -l < /tmp/rows)" -ge 7 ] || return 1
+	while read -r name; do
+		awk -v name="## \`$name\`" '$0 == name { on = 1; next } /^## / { on = 0 } on' \
+			/samples/dlb/README.md > /tmp/paragraph
+		[ "$(wc -w < /tmp/paragraph)" -ge 30 ] || { echo "nothing is said about $name" && return 1; }
+	done < /tmp/rows
+	for file in /samples/dlb/*.sh /samples/dlb/*.c /samples/dlb/src/bin/*.rs; do
+		name=${file##*/}
+		grep -qxF "${name%.rs}" /tmp/rows || { echo "$file has no row" && return 1; }
+	done
+	for file in /samples/dlb/*.toml; do
+		case ${file##*/} in
+		# The last is what a command of another page writes here.
+		Cargo.toml | all.toml) continue ;;
+		esac
+		grep -q "dlbctl apply ${file##*/} " /samples/dlb/README.md || { echo "$file is not run" && return 1; }
+	done
+}
+
 # Compilers are not in the guest, so that it is only looked whether what they are given is there.
 named_files() {
 	for file in $(sed -n 's/^    .*\(cargo\|cc\) .* \([^ ]*\.\(toml\|c\)\)$/\2/p' /samples/dlb/README.md); do
@@ -125,6 +147,7 @@ ktap_case "dlb.rst" page dlb.rst 7
 ktap_case "dlb-admin.rst" page dlb-admin.rst 4
 ktap_case "tools/dlb/README.md" prompts
 ktap_case "samples/dlb/README.md" run_column
+ktap_case "each sample has a paragraph" paragraphs
 ktap_case "what the samples are built of" named_files
 ktap_case "the topology in the help of apply" help_example
 ktap_case "every command that is mentioned is there" mentioned
