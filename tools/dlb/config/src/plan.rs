@@ -127,10 +127,26 @@ pub enum Impossible {
         place: Option<Place>,
     },
     /// The file speaks of a device that is not there.
-    #[error("{}there is no device `{device}`", prefix(place))]
+    #[error("{}there is no device `{device}`: {}", prefix(place), listed(there))]
     NoDevice {
         /// The device.
         device: String,
+        /// Those that are.
+        there: Vec<String>,
+        /// Where that was asked for.
+        place: Option<Place>,
+    },
+    /// The only device is asked for, and there is not one.
+    #[error(
+        "{}domain `{domain}` takes the only device (`auto`), but {}: name one",
+        prefix(place),
+        listed(there)
+    )]
+    NotOne {
+        /// The domain.
+        domain: String,
+        /// Those that are there.
+        there: Vec<String>,
         /// Where that was asked for.
         place: Option<Place>,
     },
@@ -141,6 +157,38 @@ fn prefix(place: &Option<Place>) -> String {
         .as_ref()
         .map(|place| format!("{place}: "))
         .unwrap_or_default()
+}
+
+/// The end of a sentence about devices.
+fn listed(there: &[String]) -> String {
+    match there {
+        [] => "there is none".to_string(),
+        [one] => format!("there is {one}"),
+        all => format!("there are {}", all.join(", ")),
+    }
+}
+
+fn names(devices: &[Device]) -> Vec<String> {
+    devices.iter().map(|device| device.name.clone()).collect()
+}
+
+/// Whether a domain that is to be enabled has a device to be enabled on.
+fn check_device(domain: &Domain, devices: &[Device]) -> Result<(), Impossible> {
+    let place = || domain.object.place_of("device").cloned();
+    match domain.object.value("device") {
+        "auto" if devices.len() == 1 => Ok(()),
+        "auto" => Err(Impossible::NotOne {
+            domain: domain.name().to_string(),
+            there: names(devices),
+            place: place(),
+        }),
+        name if devices.iter().any(|device| device.name == name) => Ok(()),
+        name => Err(Impossible::NoDevice {
+            device: name.to_string(),
+            there: names(devices),
+            place: place(),
+        }),
+    }
 }
 
 impl Plan {
@@ -174,6 +222,10 @@ impl Plan {
             }
         }
         plan.settings(wanted, permissions, files)?;
+        let devices = system::read_devices(files)?;
+        for domain in &enable {
+            check_device(domain, &devices)?;
+        }
         for domain in enable {
             plan.enable(domain, true);
         }
@@ -332,6 +384,7 @@ impl Plan {
             let Some(device) = devices.iter().find(|device| device.name == *name) else {
                 return Err(Impossible::NoDevice {
                     device: name.clone(),
+                    there: names(&devices),
                     place: place.clone(),
                 });
             };
@@ -656,7 +709,9 @@ pub struct Shortage {
     pub asked: u32,
     /// How much there will be.
     pub free: u32,
-    /// The first domain that asks for it.
+    /// Who asks for it.
+    pub by: String,
+    /// Where the first of them does.
     pub place: Option<Place>,
 }
 
@@ -667,11 +722,12 @@ impl fmt::Display for Shortage {
             what,
             asked,
             free,
+            by,
             ..
         } = self;
         write!(
             f,
-            "{}{device} has {free} {what} free, but {asked} are asked for",
+            "{}{device} has {free} {what} free, but {asked} are asked for by {by}",
             prefix(&self.place)
         )
     }
@@ -801,6 +857,11 @@ pub fn shortages(
         .iter()
         .map(|device| device.available.clone())
         .collect();
+    // The longest run of free history-list entries, as long as nothing else changes.
+    let mut longest: Vec<_> = devices
+        .iter()
+        .map(|device| device.available.get("max_ctg_hl_entries").copied())
+        .collect();
     // Virtual functions give and take as well; what they take is known to be too much only here.
     let mut short = Vec::new();
     for (at, device) in devices.iter().enumerate() {
@@ -810,6 +871,7 @@ pub fn shortages(
         let Some(count) = settings.num_vfs else {
             continue;
         };
+        longest[at] = None;
         for live in system::read_shares(files, device).values() {
             for (name, count) in &live.resources {
                 *free[at].entry(name.to_string()).or_default() += count;
@@ -833,6 +895,7 @@ pub fn shortages(
                     what: what.to_string(),
                     asked,
                     free: *room,
+                    by: "its virtual functions".to_string(),
                     place: settings.place.clone(),
                 });
             }
@@ -844,6 +907,7 @@ pub fn shortages(
             continue;
         };
         if live.domain.enable && writes(live.domain.name(), "0") {
+            longest[at] = None;
             for (what, count) in needs(&live.domain, &devices[at]) {
                 if let Some(free) = free[at].get_mut(what) {
                     *free += count;
@@ -851,7 +915,7 @@ pub fn shortages(
             }
         }
     }
-    let mut asked: BTreeMap<(usize, &str), (u32, Option<Place>)> = BTreeMap::new();
+    let mut asked: BTreeMap<(usize, &str), (u32, Vec<&Domain>)> = BTreeMap::new();
     for domain in wanted
         .domains
         .values()
@@ -870,27 +934,59 @@ pub fn shortages(
                     what: format!("groups of {numbers} sequence numbers per queue"),
                     asked: 1,
                     free: 0,
+                    by: format!("domain `{}`", domain.name()),
                     place: queue.place_of("num_sequence_numbers").cloned(),
                 });
             }
         }
         for (what, count) in needs(domain, &devices[at]) {
-            let place = || domain.object.place_of(what).cloned();
-            let entry = asked.entry((at, what)).or_insert_with(|| (0, place()));
-            entry.0 = entry.0.saturating_add(count);
+            // Those of a domain lie next to each other.
+            let room = free[at].get(what).copied().unwrap_or(0);
+            let too_short = |longest: &u32| {
+                what == "num_hist_list_entries" && count > *longest && count <= room
+            };
+            if let Some(longest) = longest[at].filter(too_short) {
+                short.push(Shortage {
+                    device: devices[at].name.clone(),
+                    what: format!("{what} in one piece"),
+                    asked: count,
+                    free: longest,
+                    by: format!("domain `{}`", domain.name()),
+                    place: domain.object.place_of(what).cloned(),
+                });
+            }
+            if count > 0 {
+                let entry = asked.entry((at, what)).or_default();
+                entry.0 = entry.0.saturating_add(count);
+                entry.1.push(domain);
+            }
         }
     }
-    for ((at, what), (asked, place)) in asked {
-        match free[at].get(what) {
-            Some(&free) if free < asked => short.push(Shortage {
-                device: devices[at].name.clone(),
-                what: what.to_string(),
-                asked,
-                free,
-                place,
-            }),
-            _ => (),
-        }
+    for ((at, what), (asked, by)) in asked {
+        let Some(&free) = free[at].get(what).filter(|free| **free < asked) else {
+            continue;
+        };
+        // The one that asks for most is the one to look at.
+        let most = by
+            .iter()
+            .max_by_key(|domain| needs(domain, &devices[at]).remove(what));
+        let names: Vec<_> = by
+            .iter()
+            .map(|domain| format!("`{}`", domain.name()))
+            .collect();
+        let (first, rest) = names.split_at(names.len().min(3));
+        short.push(Shortage {
+            device: devices[at].name.clone(),
+            what: what.to_string(),
+            asked,
+            free,
+            by: match (first, rest.len()) {
+                ([one], _) => format!("domain {one}"),
+                (some, 0) => format!("domains {}", some.join(", ")),
+                (some, more) => format!("domains {} and {more} more", some.join(", ")),
+            },
+            place: most.and_then(|domain| domain.object.place_of(what).cloned()),
+        });
     }
     Ok(short)
 }

@@ -2,9 +2,11 @@
 
 //! Plans on a machine in memory: whatever topology becomes whatever other, exactly, or not at all.
 
+use std::path::Path;
+
 use dlb_config::fake::Fake;
 use dlb_config::plan::{shortages, Impossible};
-use dlb_config::system::read_domains;
+use dlb_config::system::{read_domains, DRIVER};
 use dlb_config::{file, Domain, Kind, Object, Permissions, Plan, Topology};
 use proptest::prelude::*;
 
@@ -111,7 +113,7 @@ fn what_does_not_fit_is_told_beforehand_and_refused_without_a_trace() {
     assert_eq!(short.len(), 1);
     assert_eq!(
         short[0].to_string(),
-        "a.toml:2: dlb0 has 4096 num_dir_credits free, but 5000 are asked for"
+        "a.toml:2: dlb0 has 4096 num_dir_credits free, but 5000 are asked for by domain `a`"
     );
     let failure = apply(&fake, &wanted, Permissions::default()).unwrap_err();
     assert!(
@@ -152,7 +154,53 @@ fn an_unknown_device_is_refused() {
     let text = "[devices.dlb7]\ncos_bandwidth = [10, 10, 10, 10]";
     let wanted = file::parse("a.toml", text).unwrap();
     let refused = Plan::to(&wanted, Permissions::default(), &Fake::default()).unwrap_err();
-    assert_eq!(refused.to_string(), "a.toml:1: there is no device `dlb7`");
+    assert_eq!(
+        refused.to_string(),
+        "a.toml:1: there is no device `dlb7`: there is dlb0"
+    );
+    let text = "[domains.a]\ndevice = \"dlb7\"";
+    let wanted = file::parse("a.toml", text).unwrap();
+    let refused = Plan::to(&wanted, Permissions::default(), &Fake::default()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "a.toml:2: there is no device `dlb7`: there is dlb0"
+    );
+    // It may come later.
+    let wanted = file::parse("a.toml", &format!("{text}\nenable = false")).unwrap();
+    assert!(Plan::to(&wanted, Permissions::default(), &Fake::default()).is_ok());
+}
+
+#[test]
+fn history_lists_have_to_be_in_one_piece() {
+    let fake = Fake::default();
+    let free = Path::new(DRIVER).join("0000:00:04.0/avail_resources");
+    fake.put(&free.join("max_ctg_hl_entries"), "100");
+    let text = "[domains.a]\nnum_hist_list_entries = 200\n[domains.b]";
+    let wanted = file::parse("x.toml", text).unwrap();
+    let plan = Plan::to(&wanted, Permissions::default(), &fake).unwrap();
+    let short = shortages(&wanted, &plan, &fake).unwrap();
+    assert_eq!(short.len(), 1, "{short:?}");
+    assert_eq!(
+        short[0].to_string(),
+        "x.toml:2: dlb0 has 100 num_hist_list_entries in one piece free, but 200 are asked for \
+         by domain `a`"
+    );
+}
+
+#[test]
+fn a_shortage_names_those_who_cause_it() {
+    let text = "[domains.a.ldb_ports.p]\n[domains.b]\nnum_hist_list_entries = 2000\n\
+                [domains.c.ldb_queues.q]\n";
+    let wanted = file::parse("x.toml", text).unwrap();
+    let fake = Fake::default();
+    let plan = Plan::to(&wanted, Permissions::default(), &fake).unwrap();
+    let short = shortages(&wanted, &plan, &fake).unwrap();
+    assert_eq!(short.len(), 1, "{short:?}");
+    assert_eq!(
+        short[0].to_string(),
+        "x.toml:3: dlb0 has 2048 num_hist_list_entries free, but 2064 are asked for by domains \
+         `a`, `b`"
+    );
 }
 
 #[test]

@@ -83,7 +83,9 @@ impl From<Impossible> for Error {
     fn from(error: Impossible) -> Self {
         match error {
             Impossible::Unreadable(error) => error.into(),
-            Impossible::NoDevice { .. } | Impossible::NoSetting { .. } => Error::missing(error),
+            Impossible::NoDevice { .. }
+            | Impossible::NotOne { .. }
+            | Impossible::NoSetting { .. } => Error::missing(error),
             Impossible::NeedsRestart { .. } | Impossible::Locked { .. } => Error::failed(error),
         }
     }

@@ -75,9 +75,13 @@ apply_refused() {
 	printf '[domains.u]\n\n[domains.u.ldb_ports.p]\ncq_depth = 48\n' > bad.toml
 	fails 3 'bad.toml:4: u/ldb_ports/p: cq_depth must be a power of two' dlbctl apply bad.toml || return 1
 	printf '[domains.u]\nnum_hist_list_entries = 5000\n' > large.toml
-	fails 5 'large.toml:2: dlb0 has .* num_hist_list_entries free, but 5000' dlbctl apply large.toml || return 1
-	printf '[domains.u]\ndevice = "dlb7"\n' > gone.toml
-	fails 1 'enable. failed: .*all was left as before' dlbctl apply gone.toml || return 1
+	fails 5 'large.toml:2: dlb0 has .* num_hist_list_entries free, but 5000 are asked for by domain .u.' \
+		dlbctl apply large.toml || return 1
+	printf '[domains.u]\n\ndevice = "dlb7"\n' > gone.toml
+	fails 4 'gone.toml:3: there is no device .dlb7.: there is dlb0' dlbctl apply gone.toml || return 1
+	# What only the driver knows: whatever was made until then goes again.
+	printf '[domains.u.ldb_queues.q]\n' > alone.toml
+	fails 1 'alone.toml:1: .echo 1 > u/enable. failed: .*; all was left as before' dlbctl apply alone.toml || return 1
 	[ ! -e "$CONFIG"/u ]
 }
 
