@@ -73,7 +73,8 @@ pub(crate) fn doctor(context: &mut Context<'_>) -> Result<(), Error> {
             if context.quiet && *finding == Finding::Well {
                 continue;
             }
-            let (on, off) = match (context.terminal, finding) {
+            let colours = context.terminal && std::env::var_os("NO_COLOR").is_none();
+            let (on, off) = match (colours, finding) {
                 (false, _) | (_, Finding::Well) => ("", ""),
                 (true, Finding::Odd) => ("\x1b[33m", "\x1b[0m"),
                 (true, Finding::Wrong) => ("\x1b[31m", "\x1b[0m"),

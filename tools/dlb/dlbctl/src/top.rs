@@ -2,16 +2,19 @@
 
 //! `top`: queues and ports, again and again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
+use dlb_config::plan::needs;
 use dlb_config::schema::Kind;
-use dlb_config::system::{self, LiveDomain};
+use dlb_config::system::{self, Device, LiveDomain};
 use dlb_config::Object;
 use serde_json::{json, Value};
 
 use crate::cli::Top;
 use crate::owners::owners;
-use crate::{interrupted, screen, Context, Error};
+use crate::screen::{Key, Row, Screen, Style};
+use crate::{interrupted, Context, Error};
 
 /// Characters of a bar that is full.
 const BAR: usize = 16;
@@ -23,15 +26,15 @@ pub(crate) fn top(context: &mut Context<'_>, arguments: &Top) -> Result<(), Erro
             "time,domain,kind,name,level,full,inflights,events,rate"
         )?;
     }
+    let devices = system::read_devices(context.files)?;
     let interval = Duration::from_secs_f64(arguments.interval);
     let mut before = look(context, &arguments.domains)?;
     let mut then = Instant::now();
+    let live = context.terminal && !arguments.once && !arguments.csv && !context.json;
+    let mut screen = live.then(Screen::new);
     loop {
-        while then.elapsed() < interval {
-            if interrupted() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50).min(interval));
+        if !pause(screen.as_mut(), then + interval) {
+            return Ok(());
         }
         let domains = look(context, &arguments.domains)?;
         let seconds = then.elapsed().as_secs_f64();
@@ -51,27 +54,29 @@ pub(crate) fn top(context: &mut Context<'_>, arguments: &Top) -> Result<(), Erro
             };
             let queues = of(&[Kind::LdbQueue, Kind::DirQueue]);
             let ports = of(&[Kind::LdbPort, Kind::DirPort]);
-            context.print_json(&json!({ "time": now(), "queues": queues, "ports": ports }))?;
-        } else {
-            let live = context.terminal && !arguments.once;
-            let size = if context.terminal {
-                screen::size()
-            } else {
-                (usize::MAX, usize::MAX)
+            let domains: Vec<_> = domains
+                .iter()
+                .map(|live| domain_json(live, &devices))
+                .collect();
+            context.print_json(
+                &json!({ "time": now(), "domains": domains, "queues": queues, "ports": ports }),
+            )?;
+        } else if let Some(screen) = &mut screen {
+            let page = page(context, &domains, &devices, &lines, screen.columns());
+            let what = match domains.len() {
+                1 => "1 domain".to_string(),
+                count => format!("{count} domains"),
             };
-            let mut page = page(context, &domains, &lines, size.0);
-            if live {
-                // The last line stays empty, or its end would move all of it up by one.
-                screen::fit(&mut page, (size.0, size.1.saturating_sub(1)));
-                // To the top left corner; each line clears what is right of it, the last one what
-                // is below, so that nothing flickers.
-                let text: Vec<_> = page.iter().map(|line| format!("{line}\x1b[K\n")).collect();
-                write!(context.out, "\x1b[H{}\x1b[J", text.concat())?;
-                context.out.flush()?;
+            let every = arguments.interval;
+            screen.show(format!("{what}, every {every} s"), page, context.out)?;
+        } else {
+            let columns = if context.terminal {
+                Screen::size().0
             } else {
-                for line in page {
-                    writeln!(context.out, "{line}")?;
-                }
+                usize::MAX
+            };
+            for row in page(context, &domains, &devices, &lines, columns) {
+                writeln!(context.out, "{}", row.text)?;
             }
         }
         context.out.flush()?;
@@ -80,6 +85,27 @@ pub(crate) fn top(context: &mut Context<'_>, arguments: &Top) -> Result<(), Erro
         }
         drop(lines);
         before = domains;
+    }
+}
+
+/// Waits for the next look, and does what keys ask for meanwhile. Whether there is to be one.
+fn pause(mut screen: Option<&mut Screen>, end: Instant) -> bool {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if interrupted() {
+            return false;
+        }
+        if left.is_zero() {
+            return true;
+        }
+        let nap = left.min(Duration::from_millis(50));
+        match screen.as_mut().map(|screen| screen.key(nap)) {
+            None => std::thread::sleep(nap),
+            Some(Some(Key::Quit)) => return false,
+            // What is there is drawn at once.
+            Some(Some(Key::Moved)) => return true,
+            Some(None) => (),
+        }
     }
 }
 
@@ -249,18 +275,70 @@ fn csv(context: &mut Context<'_>, lines: &[Line<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
+/// The device that a domain is on, if that is known.
+fn device_of<'a>(live: &LiveDomain, devices: &'a [Device]) -> Option<&'a Device> {
+    match live.domain.object.value("device") {
+        "auto" if devices.len() == 1 => devices.first(),
+        name => devices.iter().find(|device| device.name == name),
+    }
+}
+
+/// Credits by kind: how many events in queues have, and how many there are. An event gives its
+/// credit back when it leaves its queue.
+fn credits(live: &LiveDomain, devices: &[Device]) -> Vec<(&'static str, u64, u64)> {
+    let Some(device) = device_of(live, devices).filter(|_| live.domain.enable) else {
+        return Vec::new();
+    };
+    let waiting = |kind: Kind| -> u64 {
+        let queues = live.domain.shelf(kind).values();
+        queues.map(|queue| count(live, queue, "depth")).sum()
+    };
+    let (ldb, dir) = (waiting(Kind::LdbQueue), waiting(Kind::DirQueue));
+    let needs = needs(&live.domain, device);
+    let all = |name: &str| needs.get(name).copied().unwrap_or(0).into();
+    if device.is_2_5 {
+        vec![("combined", ldb + dir, all("num_ldb_credits"))]
+    } else {
+        vec![
+            ("load-balanced", ldb, all("num_ldb_credits")),
+            ("directed", dir, all("num_dir_credits")),
+        ]
+    }
+}
+
+fn domain_json(live: &LiveDomain, devices: &[Device]) -> Value {
+    let credits: BTreeMap<_, _> = credits(live, devices)
+        .into_iter()
+        .map(|(kind, used, all)| (kind, json!({ "used": used, "all": all })))
+        .collect();
+    json!({
+        "name": live.domain.name(),
+        "state": live.state,
+        "credits": credits,
+        "alerts": count(live, &live.domain.object, "alerts"),
+    })
+}
+
 fn page(
     context: &Context<'_>,
     domains: &[LiveDomain],
+    devices: &[Device],
     lines: &[Line<'_>],
     columns: usize,
-) -> Vec<String> {
+) -> Vec<Row> {
     let owners = owners(context.root);
     let mut page = Vec::new();
     // A narrow terminal has room for names and numbers first.
-    let width = columns.saturating_sub(64).clamp(4, BAR);
+    let width = match columns.saturating_sub(64) {
+        0..4 => 0,
+        room => room.min(BAR),
+    };
+    let longest = lines.iter().map(|line| line.object.name.len()).max();
+    let names = longest
+        .unwrap_or(0)
+        .clamp(6, if width == 0 { 10 } else { 16 });
     if domains.is_empty() {
-        page.push("there are no domains".to_string());
+        page.push(Row::new(Style::Plain, "there are no domains"));
     }
     for live in domains {
         let name = live.domain.name();
@@ -270,14 +348,40 @@ fn page(
             1 => "used by 1 process".to_string(),
             users => format!("used by {users} processes"),
         };
-        page.push(format!("{name}: {}, {users}", live.state));
+        page.push(Row::new(
+            Style::Title,
+            format!("{name}: {}, {users}", live.state),
+        ));
+        match count(live, &live.domain.object, "alerts") {
+            0 => (),
+            1 => page.push(Row::new(Style::Bad, "  1 alert (dlbctl alerts)")),
+            many => page.push(Row::new(
+                Style::Bad,
+                format!("  {many} alerts (dlbctl alerts)"),
+            )),
+        }
+        let credits: Vec<_> = credits(live, devices)
+            .into_iter()
+            .map(|(kind, used, all)| format!("{used}/{all} {kind}"))
+            .collect();
+        if !credits.is_empty() {
+            let text = format!("  credits used: {}", credits.join(", "));
+            page.push(Row::new(Style::Plain, text));
+        }
         let mut part = |kinds: [Kind; 2], head: &str| {
-            page.push(format!(
-                "  {head:<16} {:>6} {:<width$} {:>8} {:>10}  links",
-                "events", "", "inflight", "a second"
-            ));
             let here = |line: &&Line<'_>| line.domain == name && kinds.contains(&line.object.kind);
-            for line in lines.iter().filter(here) {
+            let mut lines = lines.iter().filter(here).peekable();
+            if lines.peek().is_none() {
+                return;
+            }
+            page.push(Row::new(
+                Style::Head,
+                format!(
+                    "  {head:<names$} {:>6} {:<width$} {:>8} {:>10}  links",
+                    "events", "", "inflight", "a second"
+                ),
+            ));
+            for line in lines {
                 let most = width as u64;
                 let bar = (line.level.saturating_mul(most) / line.full.max(1)).min(most) as usize;
                 let links = line.links.join(" ");
@@ -285,14 +389,28 @@ fn page(
                     Kind::LdbQueue | Kind::LdbPort => line.inflights.to_string(),
                     _ => "-".to_string(),
                 };
-                page.push(format!(
-                    "  {:<16} {:>6} {:<width$} {inflights:>8} {:>10.0}  {}",
-                    shorten(&line.object.name, 16),
+                let style = match line.note {
+                    Some(_) => Style::Bad,
+                    None => Style::Plain,
+                };
+                let text = format!(
+                    "  {:<names$} {:>6} {:<width$} {inflights:>8} {:>10.0}  ",
+                    shorten(&line.object.name, names),
                     line.level,
                     "#".repeat(bar),
                     line.rate,
-                    line.note.as_ref().unwrap_or(&links)
-                ));
+                );
+                match &line.note {
+                    None => page.push(Row::new(style, (text + &links).trim_end())),
+                    Some(note) if text.len() + note.len() <= columns => {
+                        page.push(Row::new(style, text + note));
+                    }
+                    // What is wrong is not cut off.
+                    Some(note) => {
+                        page.push(Row::new(style, text.trim_end()));
+                        page.push(Row::new(style, format!("    {note}")));
+                    }
+                }
             }
         };
         part([Kind::LdbQueue, Kind::DirQueue], "queue");

@@ -294,12 +294,16 @@ fn top_shows_who_holds_up_whom() {
             .fake
             .put(&Path::new("/sys/kernel/config/dlb/a").join(path), value);
     };
+    put("alerts", "3");
     put("ldb_queues/q/depth", "128");
     put("ldb_queues/q/inflights", "7");
     let page = bench.run("top --once -i 0.1");
-    let expected = "q                   128 ########                7          0  w\n";
+    let expected = "q         128 ########                7          0  w\n";
     assert!(page.contains(expected), "{page}");
     assert!(page.lines().all(|line| line.len() < 80), "{page}");
+    assert!(page.contains("\n  3 alerts"), "{page}");
+    let credits = "  credits used: 128/500 load-balanced, 0/192 directed\n";
+    assert!(page.contains(credits), "{page}");
     put("ldb_ports/w/cq_occupancy", "64");
     assert!(bench.run("top --once -i 0.1").contains("held up by w"));
     put("ldb_queues/r/depth", "9");
