@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use dlb_config::plan::{self, Action, Step};
 use dlb_config::schema::Kind;
@@ -13,18 +14,37 @@ use dlb_config::system::{self, LiveDomain, CONFIGFS};
 use dlb_config::{file, Permissions, Plan, Problem, Topology};
 
 use crate::cli::{Apply, Destroy};
+use crate::progress::Progress;
 use crate::{interrupted, vf, Context, Error};
 
+/// How long another run of this program may take until this one gives up.
+const OTHERS: Duration = Duration::from_secs(10);
+
 /// Keeps other runs of this program from changing things at the same time.
-fn lock(context: &Context<'_>) -> Result<Option<File>, Error> {
+pub(crate) fn lock(context: &Context<'_>) -> Result<Option<File>, Error> {
     let dir = context.root.join(CONFIGFS.trim_start_matches('/'));
-    match plan::lock(&dir) {
-        Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => Err(Error::failed(
-            "another dlbctl is changing the configuration: try again",
-        )),
-        // Without the directory, whatever comes next says so better.
-        Err(_) => Ok(None),
+    let progress = Progress::new(context.waiting);
+    progress.tell(|| "another dlbctl is changing the configuration".into());
+    let start = Instant::now();
+    loop {
+        match plan::lock(&dir) {
+            Ok(file) => return Ok(Some(file)),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                if interrupted() {
+                    return Err(Error::interrupted());
+                }
+                if start.elapsed() > OTHERS {
+                    return Err(Error::failed(format!(
+                        "something else is changing the configuration, and holds the lock of {}: \
+                         see /proc/locks",
+                        dir.display()
+                    )));
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            // Without the directory, whatever comes next says so better.
+            Err(_) => return Ok(None),
+        }
     }
 }
 
@@ -45,7 +65,7 @@ pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), 
         return Err(Error::too_much(words.join("\n")));
     }
     if !arguments.dry_run {
-        perform(context, &plan)?;
+        context.perform(&plan)?;
         // Virtual functions that have come wait for their drivers.
         for device in system::read_devices(context.files)? {
             let number = device.path().join("sriov_numvfs");
@@ -56,10 +76,14 @@ pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), 
                 vf::probe_all(context, &device, device.vfs.0);
             }
         }
-        let domains = wanted.domains.len();
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        };
         context.say(format_args!(
-            "{domains} domains as described, {} changes",
-            plan.steps.len()
+            "{} as described, {}",
+            counted(wanted.domains.len(), "domain"),
+            counted(plan.steps.len(), "change")
         ))?;
         if context.json {
             print_plan(context, &plan)?;
@@ -164,11 +188,6 @@ fn print_plan(context: &mut Context<'_>, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-fn perform(context: &mut Context<'_>, plan: &Plan) -> Result<(), Error> {
-    plan.run(context.files, &interrupted, |_| ())?;
-    Ok(())
-}
-
 pub(crate) fn save(
     context: &mut Context<'_>,
     names: &[String],
@@ -253,7 +272,7 @@ pub(crate) fn destroy(context: &mut Context<'_>, arguments: &Destroy) -> Result<
     if arguments.dry_run {
         return print_plan(context, &plan);
     }
-    perform(context, &plan)?;
+    context.perform(&plan)?;
     let names: Vec<_> = domains.iter().map(|live| live.domain.name()).collect();
     match names[..] {
         [] => context.say(format_args!("there are no domains"))?,
@@ -276,7 +295,7 @@ fn set(context: &mut Context<'_>, path: PathBuf, old: &str, new: &str) -> Result
             place: None,
         });
     }
-    perform(context, &plan)
+    context.perform(&plan)
 }
 
 pub(crate) fn switch(

@@ -16,7 +16,8 @@ Exit status:
   4    there is no such domain, port, queue or device
   5    it would not fit on the device
   6    doctor or selftest found something wrong
-  130  interrupted; what had been begun was undone";
+  130  interrupted (SIGINT, SIGTERM, SIGHUP); what had been begun was undone
+  141  nobody reads the output any more";
 
 /// Configures and watches Dynamic Load Balancer devices
 ///

@@ -52,6 +52,14 @@ impl Error {
         }
     }
 
+    /// The user, or the system, wants it to end.
+    pub fn interrupted() -> Self {
+        Error {
+            code: 130,
+            words: "interrupted".into(),
+        }
+    }
+
     /// A file of the user's could not be read or written.
     pub fn file(what: &str, path: &Path, error: &io::Error) -> Self {
         Error::failed(format!("cannot {what} {}: {error}", path.display()))
@@ -107,6 +115,13 @@ impl From<Box<Failure>> for Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
+        // Who has read enough need not be told.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Error {
+                code: 141,
+                words: String::new(),
+            };
+        }
         Error::failed(format!("cannot print: {error}"))
     }
 }

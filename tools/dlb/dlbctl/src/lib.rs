@@ -8,6 +8,7 @@ pub mod cli;
 mod doctor;
 mod error;
 mod owners;
+mod progress;
 mod screen;
 mod selftest;
 mod show;
@@ -20,11 +21,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory;
+use dlb_config::plan::Plan;
 use dlb_config::system::Files;
 
 pub use error::Error;
+pub use screen::waiting;
 
 use cli::{Cli, Command};
+use progress::Progress;
 
 /// Set when the user has asked to stop.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -48,6 +52,8 @@ pub struct Context<'a> {
     pub quiet: bool,
     /// Whether somebody looks at it on a terminal.
     pub terminal: bool,
+    /// Columns of the terminal on which somebody waits for it to be done, if there is one.
+    pub waiting: Option<usize>,
 }
 
 impl Context<'_> {
@@ -58,6 +64,18 @@ impl Context<'_> {
         } else {
             writeln!(self.out, "{words}")
         }
+    }
+
+    /// Carries out a plan, or nothing of it.
+    fn perform(&self, plan: &Plan) -> Result<(), Error> {
+        let progress = Progress::new(self.waiting);
+        let mut at = 0;
+        let all = plan.steps.len();
+        plan.run(self.files, &interrupted, |step| {
+            at += 1;
+            progress.tell(|| format!("{at} of {all}: {step}"));
+        })?;
+        Ok(())
     }
 
     /// Prints a value as JSON.

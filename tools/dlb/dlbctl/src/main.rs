@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 
 use clap::Parser;
 use dlb_config::system::Machine;
-use dlbctl::{cli::Cli, run, Context, INTERRUPTED};
+use dlbctl::{cli::Cli, run, waiting, Context, INTERRUPTED};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A change that is under way is undone before the program ends.
+    // A change that is under way is undone before the program ends, however it is asked to.
     if let Err(error) = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)) {
         eprintln!("dlbctl: cannot listen for interruptions: {error}");
         return ExitCode::FAILURE;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         out: &mut stdout.lock(),
         json: cli.json,
         quiet: cli.quiet,
+        waiting: waiting(cli.quiet),
     };
     match run(&cli, &mut context) {
         Ok(()) => ExitCode::SUCCESS,

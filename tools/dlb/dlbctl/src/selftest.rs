@@ -10,7 +10,11 @@ use dlb_config::system::{self, Files};
 use dlb_config::{file, Permissions, Plan, Topology};
 use serde_json::json;
 
-use crate::{interrupted, Context, Error};
+use crate::progress::Progress;
+use crate::{change, interrupted, Context, Error};
+
+/// What the domains of this command are called, before the number of the process.
+const PREFIX: &str = "dlbctl-selftest.";
 
 /// Events that are under way at a time.
 const WINDOW: u32 = 32;
@@ -41,7 +45,9 @@ pub(crate) fn selftest(
             .find(|device| device.name == name)
             .ok_or_else(|| Error::missing(format!("there is no device `{name}`")))?,
     };
-    let name = format!("dlbctl-selftest.{}", std::process::id());
+    let lock = change::lock(context)?;
+    clear(context)?;
+    let name = format!("{PREFIX}{}", std::process::id());
     let numbers = device
         .sequence_numbers
         .values()
@@ -55,7 +61,8 @@ pub(crate) fn selftest(
         let words: Vec<_> = short.iter().map(ToString::to_string).collect();
         return Err(Error::too_much(words.join("\n")));
     }
-    plan.run(context.files, &interrupted, |_| ())?;
+    context.perform(&plan)?;
+    drop(lock);
     // From here on the domain is removed whatever happens.
     let result = measure(context, &name, numbers > 0, events);
     remove(context.files, &name)?;
@@ -105,6 +112,18 @@ fn topology(name: &str, device: &str, numbers: u32) -> Result<Topology, Error> {
     file::parse("selftest", &text).map_err(|problems| Error::wrong(&problems))
 }
 
+/// Removes the domains of runs that were killed before they could.
+fn clear(context: &Context<'_>) -> Result<(), Error> {
+    for name in system::domain_names(context.files)? {
+        let process = name.strip_prefix(PREFIX).filter(|id| !id.is_empty());
+        let gone = |id: &str| !context.root.join("proc").join(id).exists();
+        if context.root.join("proc/self").exists() && process.is_some_and(gone) {
+            remove(context.files, &name)?;
+        }
+    }
+    Ok(())
+}
+
 fn remove(files: &dyn Files, name: &str) -> Result<(), Error> {
     if let Some(live) = system::read_domain(files, name)? {
         Plan::without(&[&live]).run(files, &|| false, |_| ())?;
@@ -138,6 +157,7 @@ fn measure(
         port: &port,
         out,
         events,
+        progress: Progress::new(context.waiting),
     };
     let mut results = vec![
         ("directed", test.directed()?),
@@ -166,6 +186,7 @@ struct Test<'a> {
     port: &'a DirPort,
     out: DirQueue,
     events: u32,
+    progress: Progress,
 }
 
 impl Test<'_> {
@@ -192,6 +213,8 @@ impl Test<'_> {
                 sent += 1;
             }
             self.port.flush();
+            self.progress
+                .tell(|| format!("{what}: {back} of {} events", self.events));
             work()?;
             while let Some(entry) = self.port.receive() {
                 if entry.data() != u64::from(back) {
@@ -202,10 +225,7 @@ impl Test<'_> {
                 last = Instant::now();
             }
             if interrupted() {
-                return Err(Error {
-                    code: 130,
-                    words: "interrupted".into(),
-                });
+                return Err(Error::interrupted());
             }
             if last.elapsed() > PATIENCE {
                 return Err(lost());
@@ -235,6 +255,7 @@ impl Test<'_> {
     /// One event at a time, each waited for by interrupt.
     fn interrupts(&self) -> Result<f64, Error> {
         let count = self.events.min(100);
+        self.progress.tell(|| format!("interrupt: {count} of them"));
         let start = Instant::now();
         for n in 0..u64::from(count) {
             // Armed while nothing is there, or the interrupt would not be needed.

@@ -11,13 +11,19 @@ use serde_json::json;
 
 use crate::cli::VfCommand;
 use crate::show::table;
-use crate::{interrupted, Context, Error};
+use crate::{change, Context, Error};
 
 pub(crate) fn run(
     context: &mut Context<'_>,
     device: Option<&str>,
     command: &VfCommand,
 ) -> Result<(), Error> {
+    let changes = !matches!(command, VfCommand::Show | VfCommand::Maps { .. });
+    let _lock = if changes {
+        change::lock(context)?
+    } else {
+        None
+    };
     let device = find(context, device)?;
     match command {
         VfCommand::Show => show(context, &device),
@@ -26,7 +32,7 @@ pub(crate) fn run(
         VfCommand::Assign { vf, resources } => assign(context, &device, *vf, resources),
         VfCommand::Off => {
             let plan = write(&[(device.path().join("sriov_numvfs"), device.vfs.0, 0)]);
-            plan.run(context.files, &interrupted, |_| ())?;
+            context.perform(&plan)?;
             Ok(context.say(format_args!("{} has no virtual functions", device.name))?)
         }
     }
@@ -234,11 +240,12 @@ fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), E
     // Their driver must not come before they have something, because then it is too late.
     let dir = device.path();
     let probe = dir.join("sriov_drivers_autoprobe");
-    write(&[(probe.clone(), 1, 0), (dir.join("sriov_numvfs"), 0, count)]).run(
-        context.files,
-        &interrupted,
-        |_| (),
-    )?;
+    // Who has switched it off does not want a driver to come.
+    let probes = u32::from(context.files.read(&probe).is_ok_and(|text| text == "1"));
+    context.perform(&write(&[
+        (probe.clone(), probes, 0),
+        (dir.join("sriov_numvfs"), 0, count),
+    ]))?;
     let mut values = Vec::new();
     for name in RESOURCES {
         // The classes of ports add up to the ports, so one of the two has to be left out.
@@ -249,14 +256,16 @@ fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), E
         let shares = (0..count).map(|vf| system::share_path(device, vf).join(name));
         values.extend(shares.map(|path| (path, 0, each)));
     }
-    let result = write(&values).run(context.files, &interrupted, |_| ());
-    let back = write(&[(probe, 0, 1)]).run(context.files, &|| false, |_| ());
+    let result = context.perform(&write(&values));
+    let back = write(&[(probe, 0, probes)]).run(context.files, &|| false, |_| ());
     if let Err(failure) = result {
         write(&[(dir.join("sriov_numvfs"), count, 0)]).run(context.files, &|| false, |_| ())?;
-        return Err(failure.into());
+        return Err(failure);
     }
     back?;
-    probe_all(context, device, count);
+    if probes == 1 {
+        probe_all(context, device, count);
+    }
     Ok(context.say(format_args!(
         "{}: {count} virtual functions with equal shares",
         device.name
@@ -292,6 +301,13 @@ fn assign(
             device.name
         )));
     };
+    if live.locked {
+        return Err(Error::failed(format!(
+            "virtual function {vf} of {} is locked, because its driver has registered: unbind it \
+             first",
+            device.name
+        )));
+    }
     let mut values = Vec::new();
     for word in resources {
         let usage = |words: String| Error { code: 2, words };
@@ -304,12 +320,20 @@ fn assign(
                 RESOURCES.join(", ")
             ))
         })?;
-        let new = count
+        let new: u32 = count
             .parse()
             .map_err(|_| usage(format!("`{count}` is not a number")))?;
+        let free = device.available.get(name).copied().unwrap_or(0);
+        if new > old.saturating_add(free) {
+            return Err(Error::too_much(format!(
+                "{} has {free} {name} free, but {} more are asked for by virtual function {vf}",
+                device.name,
+                new - old
+            )));
+        }
         values.push((system::share_path(device, vf).join(name), old, new));
     }
-    write(&values).run(context.files, &interrupted, |_| ())?;
+    context.perform(&write(&values))?;
     Ok(context.say(format_args!(
         "virtual function {vf} of {} has it",
         device.name

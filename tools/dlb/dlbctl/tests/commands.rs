@@ -56,6 +56,7 @@ impl Bench {
             json: cli.json,
             quiet: cli.quiet,
             terminal: false,
+            waiting: None,
         };
         run(&cli, &mut context)?;
         Ok(String::from_utf8(out).unwrap())
@@ -108,7 +109,7 @@ fn apply_makes_it_real_once() {
     assert!(bench.refused("show a").starts_with("4: "));
     assert!(bench
         .run(&format!("apply {file}"))
-        .starts_with("1 domains as described, 10 changes"));
+        .starts_with("1 domain as described, 10 changes"));
     assert_eq!(bench.read("a/state"), "enabled");
     assert!(bench.run(&format!("apply {file}")).ends_with("0 changes\n"));
     assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
@@ -367,6 +368,7 @@ fn nothing_is_there_without_the_driver() {
         json: false,
         quiet: false,
         terminal: false,
+        waiting: None,
     };
     let error = run(&cli, &mut context).unwrap_err();
     assert_eq!(error.code, 4);
@@ -569,7 +571,7 @@ fn what_devices_and_virtual_functions_have_is_applied_and_saved() {
     // What one has can change as long as its driver has not come.
     let text = SHARES.replace("num_ldb_queues = 8", "num_ldb_queues = 9");
     let more = bench.file("more.toml", &text);
-    assert!(bench.run(&format!("apply {more}")).ends_with("1 changes\n"));
+    assert!(bench.run(&format!("apply {more}")).ends_with("1 change\n"));
     bench.fake.put(&at("vf0_resources/locked"), "1");
     let refused = bench.refused(&format!("apply {file}"));
     assert!(

@@ -51,7 +51,7 @@ is() { [ "$(cat "$CONFIG/$1")" = "$2" ] || { echo "$1 is $(cat "$CONFIG/$1")" &&
 apply_from_nothing() {
 	says '^mkdir t$' dlbctl apply -n topology.toml || return 1
 	[ ! -e "$CONFIG"/t ] || return 1
-	says '1 domains as described' dlbctl apply topology.toml || return 1
+	says '1 domain as described' dlbctl apply topology.toml || return 1
 	is t/state enabled && is t/num_ldb_credits 500 && is t/ldb_ports/w.0/links q:1
 }
 
