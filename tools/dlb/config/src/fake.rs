@@ -96,6 +96,11 @@ impl Fake {
             .insert(path.into(), Some(value.into()));
     }
 
+    /// Takes a file away, as one that cannot be read.
+    pub fn hide(&self, path: &Path) {
+        self.nodes.borrow_mut().remove(path);
+    }
+
     fn put_dir(&self, path: &Path) {
         let mut nodes = self.nodes.borrow_mut();
         for dir in path.ancestors() {
@@ -157,7 +162,7 @@ impl Fake {
         for report in kind.reports() {
             let value = match *report {
                 "id" => "-1",
-                "dev" => "none",
+                "dev" | "owner" => "none",
                 "error" | "state" => "",
                 _ => "0",
             };

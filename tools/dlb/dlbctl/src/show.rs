@@ -239,6 +239,14 @@ fn show_domain(
     if !live.error.is_empty() {
         writeln!(context.out, "  error: {}", live.error)?;
     }
+    if let Some((user, process)) = live.report(&domain.object, "owner").split_once(':') {
+        writeln!(context.out, "  enabled by process {process} of user {user}")?;
+    }
+    match live.report(&domain.object, "alerts") {
+        "" | "0" => (),
+        "1" => writeln!(context.out, "  1 alert since")?,
+        many => writeln!(context.out, "  {many} alerts since")?,
+    }
     describe(context, live, &domain.object, &["device"])?;
     for kind in Kind::SHELVES {
         for object in domain.shelf(kind).values() {
@@ -335,7 +343,12 @@ fn object_json(live: &LiveDomain, object: &Object) -> Map<String, Value> {
     }
     for report in object.kind.reports() {
         let value = live.report(object, report);
-        map.insert((*report).into(), word_json(value));
+        let value = match *report {
+            "state" | "error" | "owner" | "dev" => value.into(),
+            // A virtual function does not count all of it, and without a device nothing does.
+            _ => value.parse::<i64>().map_or(Value::Null, Value::from),
+        };
+        map.insert((*report).into(), value);
     }
     map
 }

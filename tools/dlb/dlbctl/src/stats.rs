@@ -13,7 +13,7 @@ use crate::{Context, Error};
 fn counts<'a>(live: &'a LiveDomain, object: &Object) -> Vec<(&'static str, &'a str)> {
     let reports = object.kind.reports().iter();
     reports
-        .filter(|name| !matches!(**name, "id" | "dev" | "state" | "error"))
+        .filter(|name| !matches!(**name, "id" | "dev" | "state" | "error" | "owner"))
         .map(|name| (*name, live.report(object, name)))
         .filter(|(_, value)| !value.is_empty())
         .collect()
@@ -56,8 +56,9 @@ pub(crate) fn stats(context: &mut Context<'_>, names: &[String]) -> Result<(), E
         }
     }
     for live in &domains {
-        for object in live.domain.objects() {
-            let path = live.domain.path_of(object);
+        let domain = &live.domain;
+        for object in std::iter::once(&domain.object).chain(domain.objects()) {
+            let path = domain.path_of(object);
             for (name, count) in counts(live, object) {
                 writeln!(context.out, "{:<40} {count:>12}", format!("{path} {name}"))?;
             }
@@ -66,16 +67,19 @@ pub(crate) fn stats(context: &mut Context<'_>, names: &[String]) -> Result<(), E
     Ok(())
 }
 
+fn object_json(live: &LiveDomain, object: &Object) -> Map<String, Value> {
+    counts(live, object)
+        .into_iter()
+        .map(|(name, count)| (name.to_string(), json!(count.parse::<u64>().ok())))
+        .collect()
+}
+
 fn domain_json(live: &LiveDomain) -> Value {
     let shelves = Kind::SHELVES.into_iter().map(|kind| {
-        let objects = live.domain.shelf(kind).values().map(|object| {
-            let counts: Map<String, Value> = counts(live, object)
-                .into_iter()
-                .map(|(name, count)| (name.to_string(), json!(count.parse::<u64>().ok())))
-                .collect();
-            (object.name.clone(), counts.into())
-        });
+        let objects = live.domain.shelf(kind).values();
+        let objects = objects.map(|object| (object.name.clone(), object_json(live, object).into()));
         (kind.shelf().to_string(), Value::Object(objects.collect()))
     });
-    Value::Object(shelves.collect())
+    let own = object_json(live, &live.domain.object);
+    Value::Object(own.into_iter().chain(shelves).collect())
 }

@@ -10,6 +10,8 @@ use dlb_config::system::Files;
 use dlbctl::cli::Cli;
 use dlbctl::{run, Context, Error};
 
+mod schema;
+
 const TOPOLOGY: &str = "
 [domains.a]
 num_ldb_credits = 500
@@ -73,8 +75,17 @@ impl Bench {
         format!("{}: {}", error.code, error.words)
     }
 
+    /// What a command prints with -j, which is as the schema says.
     fn json(&self, words: &str) -> serde_json::Value {
-        serde_json::from_str(&self.run(words)).unwrap()
+        let value = serde_json::from_str(&self.run(words)).unwrap();
+        let command = match words.split_whitespace().collect::<Vec<_>>()[..] {
+            ["-j", "vf", command, ..] => format!("vf-{command}"),
+            ["-j", command, ..] => command.to_string(),
+            _ => panic!("{words} prints no JSON"),
+        };
+        let faults = schema::faults(&command, &value);
+        assert!(faults.is_empty(), "dlbctl {words}: {faults:?}");
+        value
     }
 
     fn read(&self, path: &str) -> String {
@@ -285,6 +296,31 @@ fn list_and_show_say_what_there_is() {
         bench.json("-j list")["devices"][0]["total"]["num_ldb_ports"],
         64
     );
+}
+
+#[test]
+fn every_command_prints_json_of_its_schema() {
+    let bench = Bench::new();
+    let file = bench.file("t.toml", TOPOLOGY);
+    let steps = bench.json(&format!("-j apply -n {file}"));
+    assert_eq!(steps["steps"][0], "mkdir a");
+    bench.json(&format!("-j apply {file}"));
+    bench.json("-j list");
+    let shown = bench.json("-j show");
+    assert_eq!(shown["domains"][0]["owner"], "none");
+    assert_eq!(shown["domains"][0]["alerts"], 0);
+    // What cannot be read is not there, and not nothing.
+    let hidden = Path::new("/sys/kernel/config/dlb/a/ldb_queues/q/enqueued");
+    bench.fake.hide(hidden);
+    let shown = bench.json("-j show a");
+    assert!(shown["domains"][0]["ldb_queues"][0]["enqueued"].is_null());
+    bench.json("-j stats");
+    bench.json("-j top --once -i 0.1");
+    bench.json("-j destroy -n a");
+    bench.run("vf split 2");
+    bench.json("-j vf show");
+    assert!(bench.refused("-j doctor").starts_with("6: "));
+    assert_eq!(bench.run("-j enable a"), "");
 }
 
 #[test]
