@@ -104,6 +104,22 @@ reads() {
 	[ "$(cat "$reads_dev")" = "$2" ] || { echo "$reads_dev is $(cat "$reads_dev")" && return 1; }
 }
 
+# Whatever is described becomes whatever else is, and is saved as what it was made of.
+round_trips() {
+	for seed in $(seq 1 24); do
+		random-topology "$seed" > random.toml || return 1
+		dlbctl -q apply --restart --prune random.toml || { cat random.toml && return 1; }
+		dlbctl apply -n random.toml | grep -qx 'nothing to do' || { cat random.toml && return 1; }
+		dlbctl save > saved.toml || return 1
+		sed '/^\[devices/,/^$/d' saved.toml > domains.toml
+		diff random.toml domains.toml || return 1
+		[ $((seed % 3)) = 0 ] || continue
+		dlbctl -q destroy --all && all_free && dlbctl -q apply saved.toml || return 1
+		dlbctl save | cmp saved.toml - || return 1
+	done
+	dlbctl destroy --all && all_free
+}
+
 device_and_its_functions() {
 	dlbctl destroy --all || return 1
 	cat > device.toml << 'END'
@@ -166,6 +182,26 @@ list_and_show() {
 	fails 4 'no domain or device .x.' dlbctl show x
 }
 
+# json COMMAND WORD...: what it prints is as the schema says.
+json() {
+	json_name=$1
+	shift
+	dlbctl -j "$@" > json.out || return 1
+	check-json "$json_name" < json.out || { cat json.out && return 1; }
+}
+
+as_the_schema_says() {
+	json list list && json show show && json show show t && json stats stats && json top top --once -i 0.2 &&
+		json apply apply -n topology.toml && json destroy destroy -n t && json vf-show vf show &&
+		json selftest selftest --events 50 || return 1
+	dlbctl -j doctor > json.out
+	check-json doctor < json.out || return 1
+	printf 'ALERTME!' > /dev/dlb0/t/alerts && json alerts alerts t || return 1
+	dlbctl -q destroy t && dlbctl -q vf split 2 || return 1
+	json vf-show vf show && json vf-maps vf maps && json list list && dlbctl -q vf off || return 1
+	json show show && dlbctl -q apply topology.toml
+}
+
 switches() {
 	says 't: configuring' dlbctl disable t || return 1
 	says 't: enabled' dlbctl enable t || return 1
@@ -195,6 +231,7 @@ stats() {
 
 alerts() {
 	printf 'ALERTME!' > /dev/dlb0/t/alerts || return 1
+	says '^t alerts  *[1-9]' dlbctl stats t && says 'alerts* (dlbctl alerts)' dlbctl top --once -i 0.2 t || return 1
 	says 'posted by a program' dlbctl alerts t || return 1
 	fails 4 'no domain .x.' dlbctl alerts x
 }
@@ -218,17 +255,86 @@ generated() {
 
 interrupted_leaves_nothing() {
 	dlbctl destroy --all || return 1
-	for delay in 0 0.02 0.05 0.1 0.2; do
+	for delay in 0 0.02 0.05 0.1 0.2 0 0.02 0.05 0.1 0.2 0 0.02 0.05 0.1 0.2; do
+		case $signal in
+		INT) signal=TERM ;;
+		TERM) signal=HUP ;;
+		*) signal=INT ;;
+		esac
 		dlbctl apply topology.toml > out 2>&1 &
 		sleep $delay
-		kill -INT $! 2> /dev/null
+		kill -$signal $! 2> /dev/null
 		wait $!
 		case $? in
 		0) dlbctl destroy t || return 1 ;;
-		130) [ ! -e "$CONFIG"/t ] || { echo "left over after $delay s" && return 1; } ;;
+		# The last two: it came before anybody listened.
+		130 | 129 | 143) [ ! -e "$CONFIG"/t ] || { echo "left over after $delay s" && return 1; } ;;
 		*) cat out && return 1 ;;
 		esac
 	done
+}
+
+# Who was killed outright is cleaned up after by the next one.
+killed_leaves_little() {
+	mkdir "$CONFIG/dlbctl-selftest.99999" && dlbctl -q selftest --events 10 || return 1
+	[ ! -e "$CONFIG/dlbctl-selftest.99999" ] && all_free
+}
+
+# A second one waits for the first, and not for ever.
+one_at_a_time() {
+	flock -o "$CONFIG" sleep 2 &
+	sleep 0.5
+	says 'as described' dlbctl apply topology.toml || return 1
+	wait $!
+	flock -o "$CONFIG" sleep 30 &
+	sleep 0.5
+	fails 1 'holds the lock' dlbctl destroy --all || return 1
+	kill $!
+	wait $! 2> /dev/null
+	dlbctl destroy --all
+}
+
+options_of_all() {
+	dlbctl --version && dlbctl help && dlbctl help vf split || return 1
+	says '^t ' dlbctl --root / list || return 1
+	[ -z "$(dlbctl -q stop t)" ] && [ -z "$(dlbctl --quiet start t)" ] || return 1
+	says '"domains"' dlbctl --json list || return 1
+	says 'is well' dlbctl selftest --device dlb0 -e 20 || return 1
+	fails 4 'no device .dlb7.' dlbctl selftest -d dlb7 || return 1
+	says 'virtual functions on' dlbctl vf --device dlb0 show || return 1
+	fails 4 'no device .dlb7.' dlbctl vf -d dlb7 show || return 1
+	fails 2 'from 0.1 to 3600' dlbctl top --interval 0 || return 1
+	timeout -s INT 3 dlbctl top --csv -i 0.5 t > out
+	[ "$(grep -c ',t,ldb_queues,q,' out)" -ge 2 ] || { cat out && return 1; }
+	fails 2 'unexpected' dlbctl list --frobnicate || return 1
+	# Alerts come as they happen, until somebody has enough.
+	dlbctl alerts t > /dev/null
+	timeout -s INT 3 dlbctl alerts --follow t > out &
+	sleep 1
+	printf 'ALERTME!' > /dev/dlb0/t/alerts
+	wait $!
+	grep 'posted by a program' out || return 1
+	# Who has read enough need not be told.
+	dlbctl stats 2> out | head -n 1
+	[ ! -s out ]
+}
+
+vf_commands() {
+	dlbctl -q destroy --all || return 1
+	says '2 virtual functions with equal shares' dlbctl vf split 2 || return 1
+	says '^VF  *LOCKED' dlbctl vf show || return 1
+	says '^0  *yes' dlbctl vf show || return 1
+	says 'ITS NUMBER' dlbctl vf maps 0 || return 1
+	fails 4 'no virtual function 9' dlbctl vf maps 9 || return 1
+	fails 1 'already: dlbctl vf off' dlbctl vf split 2 || return 1
+	fails 1 'virtual function 0 of dlb0 is locked' dlbctl vf assign 0 num_ldb_queues=1 || return 1
+	says 'has no virtual functions' dlbctl vf off && all_free || return 1
+	printf '[devices.dlb0]\nnum_vfs = 1\n' > one.toml
+	dlbctl -q apply one.toml || return 1
+	says 'has it' dlbctl vf assign 0 num_sched_domains=1 num_ldb_queues=2 || return 1
+	fails 5 'dlb0 has 30 num_ldb_queues free, but 38 more' dlbctl vf assign 0 num_ldb_queues=40 || return 1
+	fails 2 'is no resource' dlbctl vf assign 0 num_wishes=3 || return 1
+	dlbctl -q vf off && all_free && dlbctl -q apply topology.toml
 }
 
 destroy() {
@@ -244,10 +350,12 @@ ktap_case "apply does nothing the second time" apply_again
 ktap_case "apply changes only what differs" apply_changes_only_what_differs
 ktap_case "apply is refused with file, line and attribute" apply_refused
 ktap_case "apply takes what save gives" save_and_apply
+ktap_case "apply and save of topologies made by chance" round_trips
 ktap_case "apply and save of a device and its virtual functions" device_and_its_functions
 ktap_case "apply and destroy what a directory describes" a_directory
 ktap_case "names that would be options or changes" odd_names
 ktap_case "list and show" list_and_show
+ktap_case "JSON is as the schema says" as_the_schema_says
 ktap_case "enable, disable, start, stop" switches
 ktap_case "link and unlink while enabled" links
 ktap_case "top" top_once
@@ -256,7 +364,11 @@ ktap_case "alerts" alerts
 ktap_case "selftest" selftest
 ktap_case "doctor" doctor
 ktap_case "manual pages and completions" generated
+ktap_case "options of all kinds" options_of_all
+ktap_case "virtual functions" vf_commands
 ktap_case "an interrupted apply leaves nothing" interrupted_leaves_nothing
+ktap_case "a killed selftest is cleaned up" killed_leaves_little
+ktap_case "one changes things at a time" one_at_a_time
 ktap_case "destroy" destroy
 ktap_case "the kernel has nothing to complain about" log_is_clean
 ktap_end
