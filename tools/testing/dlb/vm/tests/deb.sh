@@ -73,7 +73,8 @@ inside_image() {
 	local stage=$scratch/stage
 	mkdir -p "$stage"
 	mkdir -p /dlb-test/new /etc/dlb
-	cp "$here/guest" "$here/oci" "$REPO/tools/testing/dlb/tests/lib.sh" /dlb-test/
+	cp "$here/guest" "$here/oci" "$REPO/tools/testing/dlb/tests/lib.sh" \
+		"$REPO/Documentation/misc-devices/dlb-admin.rst" /dlb-test/
 	cp "$scratch"/new/dlb-tools_*.deb /dlb-test/new/
 	grep dlb "$scratch/before" > /dlb-test/before
 	cp "$here/dlb-test.service" /etc/systemd/system/
