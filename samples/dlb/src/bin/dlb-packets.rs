@@ -68,7 +68,9 @@ fn main() -> Result<()> {
         threads
             .into_iter()
             .map(|thread| thread.join().expect("no thread panics"))
-            .fold(result, Result::and)
+            .fold(Ok(()), Result::and)
+            // That packets are missing is what follows if a thread fails.
+            .and(result)
     })?;
     println!(
         "{} packets in order, {} damaged ones dropped; {} times a worker had overtaken another",
