@@ -265,7 +265,13 @@ fn domains(context: &Context<'_>, report: &mut Report) {
     for live in domains {
         let name = live.domain.name();
         match live.state.as_str() {
-            "enabled" => report.well(format!("domain {name} is enabled")),
+            "enabled" => match live.report(&live.domain.object, "alerts") {
+                "" | "0" => report.well(format!("domain {name} is enabled")),
+                count => report.odd(
+                    format!("domain {name} is enabled; alerts since: {count}"),
+                    &format!("dlbctl alerts {name} tells of those that nobody has read"),
+                ),
+            },
             "failed" => report.wrong(
                 format!("domain {name} could not be enabled: {}", live.error),
                 "change what it objects to, and enable it again",
