@@ -280,19 +280,16 @@ impl Bystander {
         Err("there is no AHCI controller here".into())
     }
 
-    /// Take its memory away and give it back, again and again while `more` says so.
-    pub fn blink(&self, more: impl Fn() -> bool) -> Result<u64> {
+    /// Take its memory away and give it back, so many times.
+    pub fn blink(&self, times: usize) -> Result {
         const COMMAND: u64 = 4;
         const MEMORY: u16 = 2;
         let before = self.0.word(COMMAND)?;
-        let mut times = 0;
-        while more() {
+        for _ in 0..times {
             self.0.set_word(COMMAND, before & !MEMORY)?;
             self.0.set_word(COMMAND, before | MEMORY)?;
-            times += 1;
         }
-        self.0.set_word(COMMAND, before)?;
-        Ok(times)
+        self.0.set_word(COMMAND, before)
     }
 }
 

@@ -249,28 +249,29 @@ pub fn two_ports_at_once(f: &Function) -> Result {
 
 /// What a CPU stores arrives where it was stored to, while another changes the memory map.
 pub fn memory_map_changes(f: &Function) -> Result {
-    const ELEMENTS: u64 = 50_000;
+    const CHANGES: usize = 300;
     f.power_on()?;
     let other = Bystander::find()?;
     let page = f.map(0, LDB_PP)?;
     let line = Line::new(1);
     let element: [u8; 16] = line.0[..16].try_into().map_err(|_| "slice")?;
-    let storing = AtomicBool::new(true);
+    let over = AtomicBool::new(false);
+    let mut stored = 0u64;
     let grown = growth(&["dropped.illegal_pp", "dropped.malformed"], || {
-        let times = thread::scope(|s| {
+        thread::scope(|s| {
             s.spawn(|| {
-                for _ in 0..ELEMENTS {
+                while !over.load(Ordering::Acquire) {
                     // SAFETY: the start of a producer page takes elements.
                     unsafe { store16(page.at(0), &element) };
+                    stored += 1;
                 }
-                storing.store(false, Ordering::Release);
             });
-            other.blink(|| storing.load(Ordering::Acquire))
-        })?;
-        println!("# the map changed {times} times");
-        Ok(())
+            let changed = other.blink(CHANGES);
+            over.store(true, Ordering::Release);
+            changed
+        })
     })?;
-    same("elements while the map changes", grown, vec![ELEMENTS, 0])
+    same("elements while the map changes", grown, vec![stored, 0])
 }
 
 /// Store lines until somebody takes the page away.
