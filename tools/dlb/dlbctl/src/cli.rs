@@ -114,6 +114,10 @@ pub enum Command {
         command: VfCommand,
     },
     /// Watch queues and ports: depths, in-flight events, rates, and who holds up whom
+    ///
+    /// On a terminal, arrows, page keys, Home and End move over what does not fit, and q ends it.
+    /// Elsewhere a page, or a line of --csv for each queue and port, is printed every interval.
+    /// NO_COLOR in the environment leaves colours out.
     Top(Top),
     /// Print all counters of devices and domains
     Stats {
