@@ -22,6 +22,10 @@ export CACHE REPO
 mkdir -p "$CACHE"
 CACHE=$(cd "$CACHE" && pwd -P)
 
+# Where cargo builds. It tells the sources of one checkout from those of another by nothing but
+# their times, so each checkout has a directory of its own.
+TARGET_DIR=$CACHE/cargo/target-$(printf '%s\n' "$REPO" | sha256sum | cut -c1-12)
+
 # The release that carries the compilers the kernel was built with.
 SUITE=trixie
 # The kernel series this driver is written for.
