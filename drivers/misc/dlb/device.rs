@@ -192,6 +192,9 @@ pub(crate) struct Device {
     pub(crate) binding: Arc<Binding>,
     /// Whom the interrupts of consumer queues wake.
     pub(crate) wakers: Arc<Wakers>,
+    /// None once the device is gone, so that another can have the number.
+    #[pin]
+    number: Mutex<Option<Number>>,
     /// Held while a domain is built, so that the end of the device comes before or after.
     #[pin]
     pub(crate) building: Mutex<()>,
@@ -262,14 +265,16 @@ impl Drop for Power {
 }
 
 impl Device {
-    /// Makes a device and gives it a number; nobody finds it before [`Device::publish`].
+    /// Makes a device and gives it a number, which is its own from now on; nobody finds it before
+    /// [`Device::publish`].
     pub(crate) fn new(
         version: hw::Version,
         binding: Arc<Binding>,
         wakers: Arc<Wakers>,
         function: impl Function + 'static,
     ) -> Result<Arc<Self>> {
-        let index = Self::free_index()?;
+        let number = Number::take()?;
+        let index = number.0;
         let name = Name::format(fmt!("dlb{index}"))?;
         let function: KBox<dyn Function> = KBox::new(function, GFP_KERNEL)?;
         Arc::pin_init(
@@ -279,6 +284,7 @@ impl Device {
                 version,
                 binding,
                 wakers,
+                number <- new_mutex!(Some(number), "dlb::Device::number"),
                 building <- new_mutex!((), "dlb::Device::building"),
                 state <- new_mutex!(
                     State {
@@ -367,38 +373,19 @@ impl Device {
         self.state.lock()
     }
 
-    /// The lowest number that no device has.
-    fn free_index() -> Result<u32> {
-        let devices = statics::DEVICES.lock();
-        (0..u32::MAX)
-            .find(|index| devices.iter().all(|device| device.index != *index))
-            .ok_or(ENOSPC)
-    }
-
     /// Lets users find the device.
-    pub(crate) fn publish(device: &Arc<Self>) -> Result {
-        let mut devices = statics::DEVICES.lock();
-        if devices.iter().any(|other| other.index == device.index) {
-            return Err(EBUSY);
+    pub(crate) fn publish(device: &Arc<Self>) {
+        let mut seats = statics::DEVICES.lock();
+        let seat = seats.iter_mut().find(|seat| seat.number == device.index);
+        if let Some(seat) = seat {
+            seat.device = Some(device.clone());
         }
-        vec::push(&mut devices, device.clone())
     }
 
-    /// Hides the device from users.
-    pub(crate) fn withdraw(device: &Arc<Self>) {
-        let mut gone = None;
-        let mut devices = statics::DEVICES.lock();
-        let index = devices.iter().position(|other| Arc::ptr_eq(other, device));
-        if let Some(index) = index {
-            gone = vec::remove(&mut devices, index);
-        }
-        // Nobody drops a static when the module goes.
-        let list = match devices.is_empty() {
-            true => core::mem::replace(&mut *devices, KVec::new()),
-            false => KVec::new(),
-        };
-        drop(devices);
-        drop((gone, list));
+    /// Hides the device from users, and gives its number up.
+    pub(crate) fn withdraw(device: &Device) {
+        let number = device.number.lock().take();
+        drop(number);
     }
 
     /// Finds the device that a user means.
@@ -407,21 +394,69 @@ impl Device {
     ///
     /// ENODEV if there is none, EINVAL if there are several to choose from.
     pub(crate) fn select(which: DeviceSel) -> Result<Arc<Self>, Refusal> {
-        let devices = statics::DEVICES.lock();
+        let seats = statics::DEVICES.lock();
+        let mut devices = seats.iter().filter_map(|seat| seat.device.as_ref());
         match which {
-            DeviceSel::Named(name) => match devices.iter().find(|device| device.name == name) {
+            DeviceSel::Named(name) => match devices.find(|device| device.name == name) {
                 Some(device) => Ok(device.clone()),
                 None => Err(Refusal::new(ENODEV, fmt!("there is no device {name}"))),
             },
-            DeviceSel::Auto => match &devices[..] {
-                [] => Err(Refusal::new(ENODEV, fmt!("there is no device"))),
-                [device] => Ok(device.clone()),
-                _ => Err(Refusal::new(
+            DeviceSel::Auto => match (devices.next(), devices.next()) {
+                (None, _) => Err(Refusal::new(ENODEV, fmt!("there is no device"))),
+                (Some(device), None) => Ok(device.clone()),
+                (Some(_), Some(_)) => Err(Refusal::new(
                     EINVAL,
-                    fmt!("there are {} devices: write one to device", devices.len()),
+                    fmt!(
+                        "there are {} devices: write one to device",
+                        devices.fold(2u32, |count, _| count.saturating_add(1))
+                    ),
                 )),
             },
         }
+    }
+}
+
+/// A place in the list of devices.
+pub(crate) struct Seat {
+    number: u32,
+    /// Empty while the device is being probed.
+    device: Option<Arc<Device>>,
+}
+
+/// A place that is taken. Dropping it frees the place, with the device in it.
+struct Number(u32);
+
+impl Number {
+    /// Takes the lowest number that is free. Several devices can be probed at the same time.
+    fn take() -> Result<Self> {
+        let mut seats = statics::DEVICES.lock();
+        let number = (0..u32::MAX)
+            .find(|number| seats.iter().all(|seat| seat.number != *number))
+            .ok_or(ENOSPC)?;
+        let seat = Seat {
+            number,
+            device: None,
+        };
+        vec::push(&mut seats, seat)?;
+        Ok(Self(number))
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        let mut gone = None;
+        let mut seats = statics::DEVICES.lock();
+        let place = seats.iter().position(|seat| seat.number == self.0);
+        if let Some(place) = place {
+            gone = vec::remove(&mut seats, place);
+        }
+        // Nobody drops a static when the module goes.
+        let list = match seats.is_empty() {
+            true => core::mem::replace(&mut *seats, KVec::new()),
+            false => KVec::new(),
+        };
+        drop(seats);
+        drop((gone, list));
     }
 }
 

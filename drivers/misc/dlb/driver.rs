@@ -166,7 +166,7 @@ impl Driver for DlbDriver {
 
         device.lock().restart(dev)?;
         Device::employ(&device, cqs, Some(alarms))?;
-        Device::publish(&device).inspect_err(|_| device.retire())?;
+        Device::publish(&device);
         pm::start(dev, AUTOSUSPEND_MS);
         dev_info!(dev, "{}: DLB {}\n", device.name, version_name(version));
         trace::device(device.name.as_str(), "bound", &Ok(()));

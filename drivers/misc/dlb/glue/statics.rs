@@ -4,20 +4,17 @@
 
 use kernel::{
     prelude::*,
-    sync::{
-        global_lock,
-        Arc, //
-    }, //
+    sync::global_lock, //
 };
 
 use crate::{
-    device::Device,
+    device::Seat,
     files::Files, //
 };
 
 global_lock! {
     // SAFETY: `init` is called first thing when the module is set up.
-    pub(crate) unsafe(uninit) static DEVICES: Mutex<KVec<Arc<Device>>> = KVec::new();
+    pub(crate) unsafe(uninit) static DEVICES: Mutex<KVec<Seat>> = KVec::new();
 }
 
 global_lock! {

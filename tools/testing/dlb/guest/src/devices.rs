@@ -3,6 +3,7 @@
 //! Several devices: each with its own name and resources, and domains that move between them.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::enable::{small, why};
@@ -94,8 +95,33 @@ fn apart() -> Outcome {
     second.soon_all_free(SOON)
 }
 
+/// Devices that are probed at the same time find a number each.
+fn together() -> Outcome {
+    let (first, second) = two()?;
+    for round in 0..8 {
+        first.unbind()?;
+        second.unbind()?;
+        let bound = thread::scope(|scope| {
+            let other = scope.spawn(|| second.bind());
+            (first.bind(), other.join())
+        });
+        ensure!(
+            matches!(bound, (Ok(()), Ok(Ok(())))),
+            "round {round}: {bound:?}"
+        );
+        two()?;
+    }
+    // In their order again.
+    first.unbind()?;
+    second.unbind()?;
+    first.bind()?;
+    second.bind()?;
+    names()
+}
+
 pub fn run(t: &mut Suite) {
     t.case("names", names);
     t.case("apart", apart);
+    t.case("together", together);
     t.case("the kernel log is clean", tree::log_is_clean);
 }
