@@ -756,7 +756,7 @@ pub(crate) fn probe(
         vec::push(&mut vectors, vector)?;
     }
     Device::employ(&device, interrupts, None)?;
-        Device::publish(&device);
+    Device::publish(&device);
     dev_info!(
         dev,
         "{}: VF {} of a DLB {}, {messages} MSI messages\n",

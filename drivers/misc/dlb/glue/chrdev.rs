@@ -225,7 +225,9 @@ impl<T: Operations> Region<T> {
         // SAFETY: The VFS calls this with a valid inode, of a device in our region.
         let minor = unsafe { (*inode).i_rdev } & bindings::MINORMASK;
         from_result(|| {
-            let open = KBox::new(T::open(minor)?, GFP_KERNEL)?;
+            // The memory first: what was opened has to be released, and only `release` does that.
+            let open = KBox::new_uninit(GFP_KERNEL)?;
+            let open = KBox::write(open, T::open(minor)?);
             // SAFETY: The VFS calls this with a new file, whose private data is ours. The box keeps
             // the address space until `release`: no mapping of the file is left then, and the VFS
             // does not look at the address space any more.
