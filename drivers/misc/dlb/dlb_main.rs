@@ -64,7 +64,7 @@ struct DlbModule {
 impl InPlaceModule for DlbModule {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _statics: glue::statics::Ready::new(module),
+            _statics: glue::statics::Ready::new(module)?,
             _files: files::Registration::new()?,
             _driver <- Registration::new(c"dlb", module),
             _configfs <- configfs::register(),

@@ -4,7 +4,13 @@
 
 use kernel::{
     prelude::*,
-    sync::global_lock, //
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        global_lock, //
+    }, //
 };
 
 use crate::{
@@ -39,10 +45,19 @@ unsafe fn init() {
 pub(crate) struct Ready(());
 
 impl Ready {
-    /// Makes the statics usable; to be called once, when the module is set up.
-    pub(crate) fn new(_module: &'static ThisModule) -> Self {
-        // SAFETY: The module is initialised once, and this is the first thing it does.
+    /// Makes the statics usable, when the module is set up.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY if they are already: somebody may hold one of the locks.
+    pub(crate) fn new(_module: &'static ThisModule) -> Result<Self> {
+        static DONE: AtomicFlag = AtomicFlag::new(false);
+
+        if DONE.xchg(true, Relaxed) {
+            return Err(EBUSY);
+        }
+        // SAFETY: Nobody comes here twice, and this is the first thing that the module does.
         unsafe { init() };
-        Self(())
+        Ok(Self(()))
     }
 }
