@@ -36,6 +36,10 @@ void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable)
 		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 }
 
+/*
+ * Coherent memory is where the platform wants it. Only what is memory of this
+ * machine, in whole pages, is fit to be shown to user space.
+ */
 int dlb_coherent_pfns(struct device *dev, void *cpu, dma_addr_t dma, size_t size,
 		      unsigned long *pfns, size_t num)
 {
@@ -47,11 +51,16 @@ int dlb_coherent_pfns(struct device *dev, void *cpu, dma_addr_t dma, size_t size
 	ret = dma_get_sgtable(dev, &sgt, cpu, dma, size);
 	if (ret)
 		return ret;
+	if (!PAGE_ALIGNED(cpu) || sgt.sgl->offset)
+		goto out;
 	for_each_sgtable_page(&sgt, &iter, 0) {
-		if (n == num)
+		unsigned long pfn = page_to_pfn(sg_page_iter_page(&iter));
+
+		if (n == num || !pfn_valid(pfn))
 			break;
-		pfns[n++] = page_to_pfn(sg_page_iter_page(&iter));
+		pfns[n++] = pfn;
 	}
+out:
 	sg_free_table(&sgt);
 	return n == num ? 0 : -EIO;
 }

@@ -19,6 +19,7 @@ use kernel::{
         to_result, //
     },
     new_mutex,
+    page::PAGE_SIZE,
     pci,
     prelude::*,
     sync::{
@@ -471,7 +472,7 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// Claims a BAR; it must be there and have at least `min` bytes.
+    /// Claims a BAR; it must be there, be memory, and have at least `min` bytes.
     pub(crate) fn new(
         dev: &pci::Device<device::Bound>,
         num: u32,
@@ -480,10 +481,14 @@ impl Region {
     ) -> Result<Self> {
         let start = dev.resource_start(num)?;
         let len = dev.resource_len(num)?;
-        if start == 0 || len < min {
+        let bar = c_int::try_from(num)?;
+        // CAST: A constant of 32 bits.
+        // SAFETY: The device is valid. The result has a bit for each of its BARs that is memory.
+        let memory =
+            unsafe { bindings::pci_select_bars(raw(dev), bindings::IORESOURCE_MEM as c_ulong) };
+        if start == 0 || len < min || memory.checked_shr(num).unwrap_or(0) & 1 == 0 {
             return Err(ENODEV);
         }
-        let bar = c_int::try_from(num)?;
         // SAFETY: The device is valid, and `resource_len` has checked the number of the BAR.
         to_result(unsafe { bindings::pci_request_region(raw(dev), bar, name.as_char_ptr()) })?;
         Ok(Self {
@@ -494,12 +499,15 @@ impl Region {
         })
     }
 
-    /// The physical address of a page of the BAR, as a page frame number.
+    /// The physical address of a page of the BAR, as a page frame number. What is in no page, or in
+    /// one that the BAR does not have all of, has none.
     pub(crate) fn pfn(&self, offset: u64) -> Result<Pfn> {
-        if offset >= self.len {
+        // CAST: `usize` is as wide as `u64` on the 64-bit machines that have this device.
+        let page = PAGE_SIZE as u64;
+        let addr = self.start.checked_add(offset).ok_or(EINVAL)?;
+        if offset.checked_add(page).ok_or(EINVAL)? > self.len || addr & (page - 1) != 0 {
             return Err(EINVAL);
         }
-        let addr = self.start.checked_add(offset).ok_or(EINVAL)?;
         Ok(Pfn(usize::try_from(addr >> kernel::page::PAGE_SHIFT)?))
     }
 
