@@ -47,8 +47,10 @@ use crate::{
         Alarms,
         DelayedAlarms,
         LostInterrupts,
+        RateLimit,
         Serve,
         Wakers,
+        Whose,
         LOST_POLL_MS, //
     },
     sriov::Record, //
@@ -200,6 +202,8 @@ pub(crate) struct Device {
     pub(crate) building: Mutex<()>,
     #[pin]
     state: Mutex<State>,
+    #[pin]
+    stuck: Mutex<StuckLimits>,
     /// None once the device is gone.
     #[pin]
     workers: Mutex<Option<Workers>>,
@@ -215,6 +219,10 @@ struct Workers {
     alarms: Option<Pin<KBox<Delayed<DelayedAlarms>>>>,
 }
 
+/// For what is said of the links that each function gives up: by virtual function, and the physical
+/// one last.
+type StuckLimits = [RateLimit; hw::resources::MAX_VFS + 1];
+
 /// How often links and unlinks that are under way are looked at, in milliseconds.
 const LINK_POLL_MS: Msecs = 1;
 
@@ -227,10 +235,20 @@ impl Run for LinkWorker {
     fn run(&self) -> Option<Msecs> {
         let dev = self.device.binding.device();
         let mut state = self.device.lock();
+        let mut limits = self.device.stuck.lock();
         let pending = state.function().ok()?.service_pending(&mut |link| {
+            let limit = match link.port.func {
+                hw::Func::Pf => limits.last_mut(),
+                hw::Func::Vf(vf) => limits.get_mut(usize::from(vf)),
+            };
+            let Some(suppressed) = limit.and_then(RateLimit::pass) else {
+                return;
+            };
             dev_warn!(
                 dev,
-                "domain {}, port {}: {} queue {} takes too long and was given up\n",
+                "{}domain {}, port {}: {} queue {} takes too long and was given up ({suppressed} \
+                 more before)\n",
+                Whose(link.port.func),
                 link.port.domain_id,
                 PortName(link.port.port_id),
                 if link.removal { "unlinking" } else { "linking" },
@@ -298,6 +316,10 @@ impl Device {
                         domains: KVec::new(),
                     },
                     "dlb::Device::state"
+                ),
+                stuck <- new_mutex!(
+                    [const { RateLimit::new() }; hw::resources::MAX_VFS + 1],
+                    "dlb::Device::stuck"
                 ),
                 workers <- new_mutex!(None, "dlb::Device::workers"),
             }),

@@ -410,7 +410,7 @@ impl Sink<'_> {
 }
 
 /// Whose domain a line in the log is about, if not the physical function's.
-struct Whose(hw::Func);
+pub(crate) struct Whose(pub(crate) hw::Func);
 
 impl fmt::Display for Whose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
