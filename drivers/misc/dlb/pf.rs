@@ -138,8 +138,7 @@ impl Csr for Regs {
     }
 
     fn pp_line(&self, port: hw::Port, line: &[Hcw; 4]) {
-        let [a, b, c, d] = line.map(Hcw::to_words);
-        let words = [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]];
+        let words = Hcw::line_to_words(line);
         // CAST: As above.
         self.func.write_line(hw::pp_offset(port) as usize, &words);
     }

@@ -220,6 +220,12 @@ impl Hcw {
     pub const fn to_words(self) -> [u64; 2] {
         [self.data.to_le(), self.control.to_le()]
     }
+
+    /// A line of HCWs as it goes to the device.
+    pub fn line_to_words(line: &[Hcw; 4]) -> [u64; 8] {
+        let [[a, b], [c, d], [e, f], [g, h]] = line.map(Hcw::to_words);
+        [a, b, c, d, e, f, g, h]
+    }
 }
 
 /// An entry of a consumer queue.

@@ -24,6 +24,15 @@ fn a_new_element_has_its_fields_where_the_device_looks() {
 }
 
 #[test]
+fn a_line_has_its_elements_in_order() {
+    let line = [1u64, 3, 5, 7].map(|data| Hcw {
+        data,
+        control: data + 1,
+    });
+    assert_eq!(Hcw::line_to_words(&line), [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
 fn token_returns_carry_the_count_less_one() {
     assert_eq!(Hcw::return_tokens(0), Hcw::NOOP);
     assert_eq!(Hcw::return_tokens(4).control, 0x0100_0003_0000_0000);

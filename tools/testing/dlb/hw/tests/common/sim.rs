@@ -156,11 +156,8 @@ impl Sim {
 
     /// A line to a producer page, through the BAR of any function.
     pub fn send(&self, who: Requester, port: Port, line: &[Hcw; 4]) {
-        let bytes: Vec<u8> = line
-            .iter()
-            .flat_map(|hcw| hcw.to_words().map(u64::to_ne_bytes))
-            .flatten()
-            .collect();
+        let words = Hcw::line_to_words(line);
+        let bytes: Vec<u8> = words.into_iter().flat_map(u64::to_ne_bytes).collect();
         let mut outside = self.outside.borrow_mut();
         self.lines.set(self.lines.get() + 1);
         self.device.borrow_mut().write_bytes(
