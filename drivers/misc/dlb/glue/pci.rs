@@ -379,7 +379,7 @@ impl<T: Driver> Adapter<T> {
         unsafe { Self::with(pdev, |dev, private| T::error_resume(dev, &private.data)) };
     }
 
-    /// The body of the power management callbacks.
+    /// The body of the power management callbacks. `early` is the result while there is no data yet.
     ///
     /// # Safety
     ///
@@ -387,36 +387,40 @@ impl<T: Driver> Adapter<T> {
     /// for the duration of the call.
     unsafe fn pm(
         dev: *mut bindings::device,
+        early: Result,
         f: impl FnOnce(&pci::Device<device::Core<'_>>, &T::Data) -> Result,
     ) -> c_int {
         // SAFETY: `dev` is embedded in a `struct pci_dev`, by the requirements of this function.
         let pdev = unsafe { kernel::container_of!(dev, bindings::pci_dev, dev) };
         from_result(|| {
             // SAFETY: The requirements of this function are those of `with`.
-            unsafe { Self::with(pdev, |dev, private| f(dev, &private.data)) }.unwrap_or(Ok(()))?;
+            unsafe { Self::with(pdev, |dev, private| f(dev, &private.data)) }.unwrap_or(early)?;
             Ok(0)
         })
     }
 
     extern "C" fn system_suspend(dev: *mut bindings::device) -> c_int {
         // SAFETY: Called by the PM core for a device of this driver, with its lock held.
-        unsafe { Self::pm(dev, |dev, data| T::suspend(dev, data, true)) }
+        unsafe { Self::pm(dev, Ok(()), |dev, data| T::suspend(dev, data, true)) }
     }
 
     extern "C" fn system_resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: Called by the PM core for a device of this driver, with its lock held.
-        unsafe { Self::pm(dev, |dev, data| T::resume(dev, data, true)) }
+        unsafe { Self::pm(dev, Ok(()), |dev, data| T::resume(dev, data, true)) }
     }
 
     extern "C" fn runtime_suspend(dev: *mut bindings::device) -> c_int {
         // SAFETY: Called by the PM core for a device of this driver; the driver core waits for
         // runtime PM callbacks before it unbinds (`pm_runtime_get_sync`, `pm_runtime_barrier`).
-        unsafe { Self::pm(dev, |dev, data| T::suspend(dev, data, false)) }
+        //
+        // At the end of a probe the device may sleep before its data is there to note that it does:
+        // the driver core asks again when the probe is over.
+        unsafe { Self::pm(dev, Err(EBUSY), |dev, data| T::suspend(dev, data, false)) }
     }
 
     extern "C" fn runtime_resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: As for `runtime_suspend`.
-        unsafe { Self::pm(dev, |dev, data| T::resume(dev, data, false)) }
+        unsafe { Self::pm(dev, Ok(()), |dev, data| T::resume(dev, data, false)) }
     }
 }
 
