@@ -48,11 +48,13 @@ use crate::{
             Root,
             Subsystem, //
         },
-        trace, //
+        trace,
+        vec, //
     },
     hw::Xstat,
     parse::{
         self,
+        line,
         Links,
         Value, //
     },
@@ -447,21 +449,6 @@ impl DomainOwner for Domain {
     }
 }
 
-/// Adds a value to a list, which grows if it must.
-///
-/// `KVec::push()` does the same with arithmetic that panics on overflow, if only in theory.
-fn append<T>(list: &mut KVec<T>, value: T) -> Result {
-    if list.len() == list.capacity() {
-        let capacity = list.len().saturating_mul(2).saturating_add(4);
-        let mut longer = KVec::with_capacity(capacity, GFP_KERNEL)?;
-        for value in list.drain_all() {
-            longer.push_within_capacity(value)?;
-        }
-        *list = longer;
-    }
-    Ok(list.push_within_capacity(value)?)
-}
-
 /// Why something was refused.
 enum Words {
     /// It was not.
@@ -494,12 +481,6 @@ impl Words {
         let words = bytes.split_last().map_or(bytes, |(_, words)| words);
         core::str::from_utf8(words).unwrap_or("")
     }
-}
-
-/// Writes a value and a line end.
-fn line(out: &mut Formatter<'_>, value: impl Value) -> Result {
-    value.show(out)?;
-    Ok(fmt::Write::write_str(out, "\n")?)
 }
 
 /// A file of a domain that is part of its description.
@@ -700,7 +681,7 @@ impl<K: Kind> Directory for Shelf<K> {
             item: group.item(),
             config: K::new(name),
         };
-        append(K::entries_mut(&mut inner), entry)?;
+        vec::push(K::entries_mut(&mut inner), entry)?;
         Ok(group)
     }
 

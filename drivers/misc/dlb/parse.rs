@@ -307,6 +307,12 @@ pub(crate) trait Value {
     fn show(&self, out: &mut dyn fmt::Write) -> Result;
 }
 
+/// Writes a value and a line end.
+pub(crate) fn line(out: &mut dyn fmt::Write, value: impl Value) -> Result {
+    value.show(out)?;
+    Ok(out.write_str("\n")?)
+}
+
 impl Value for u32 {
     fn show(&self, out: &mut dyn fmt::Write) -> Result {
         Ok(out.write_fmt(fmt!("{}", *self))?)

@@ -34,6 +34,7 @@ use crate::{
     },
     parse::{
         self,
+        line,
         Value, //
     },
 };
@@ -113,12 +114,6 @@ static VF_GROUPS: Groups<driver::Bound> = Groups::new(&[
 /// The number must have been given to [`Pf::set_num_vfs`] before, and the device not be locked.
 pub(crate) fn vfs_changed(dev: &kernel::device::Device<kernel::device::Bound>) -> Result {
     sysfs::update(dev, &VF_GROUPS)
-}
-
-/// Writes a value and a line end.
-fn line(out: &mut Formatter<'_>, value: impl Value) -> Result {
-    value.show(out)?;
-    Ok(fmt::Write::write_str(out, "\n")?)
 }
 
 /// Looks at the physical function.
