@@ -277,7 +277,7 @@ impl Domain {
         Arc::pin_init(
             pin_init!(Self {
                 name,
-                op <- new_mutex!((), "Domain::op"),
+                op <- new_mutex!((), "dlb::Domain::op"),
                 inner <- new_mutex!(
                     Inner {
                         config: Config {
@@ -303,7 +303,7 @@ impl Domain {
                         dir_ports: KVec::new(),
                         pins: KVec::new(),
                     },
-                    "Domain::inner"
+                    "dlb::Domain::inner"
                 ),
             }),
             GFP_KERNEL,

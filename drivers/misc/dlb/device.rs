@@ -8,7 +8,7 @@
 //!
 //! Locking, from the outside in: [`Device::building`], the state of a domain
 //! ([`crate::domain::Live`]), the state of the device, the state of a port. The lock of the list of
-//! devices is taken alone.
+//! devices is taken alone. Documentation/misc-devices/dlb.rst has all locks of the driver.
 
 use kernel::{
     fmt,

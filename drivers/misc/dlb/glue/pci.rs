@@ -289,7 +289,7 @@ impl<T: Driver> Adapter<T> {
             let binding = Arc::pin_init(
                 pin_init!(Binding {
                     dev: (&***pdev).into(),
-                    bound <- new_mutex!(true, "dlb::Binding"),
+                    bound <- new_mutex!(true, "dlb::Binding::bound"),
                 }),
                 GFP_KERNEL,
             )?;
