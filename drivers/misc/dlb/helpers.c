@@ -2,6 +2,7 @@
 /*
  * What Rust cannot call: inline functions and macros of the C headers.
  */
+#include <linux/cc_platform.h>
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -26,7 +27,9 @@ bool dlb_vma_shared(const struct vm_area_struct *vma)
 /*
  * A mapping that holds page frames, not pages, which neither grows nor is
  * inherited by a child. Device memory is mapped uncached: write-combining
- * would tear and reorder the commands written to it.
+ * would tear and reorder the commands written to it. Device memory is never
+ * encrypted, and coherent memory is not in a guest whose memory is: both as
+ * io_remap_pfn_range() and dma_mmap_coherent() do it.
  */
 void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable)
 {
@@ -34,6 +37,8 @@ void dlb_vma_setup(struct vm_area_struct *vma, bool device, bool writable)
 	vm_flags_clear(vma, VM_MAYEXEC | (writable ? 0 : VM_MAYWRITE));
 	if (device)
 		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	if (device || cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
 }
 
 /*
