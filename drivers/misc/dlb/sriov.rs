@@ -184,7 +184,20 @@ pub(crate) fn configure(
 pub(crate) fn stop(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
     // Their drivers may be in guests, which learn of it in no other way.
     announce(device);
+    reset_all(device);
     remove_all(dev, device);
+}
+
+/// Resets what domains virtual functions still have. Who was told of a reset may rely on it: Intel's
+/// driver gives nothing back then, and frees the memory of its rings when it is unbound.
+fn reset_all(device: &Device) {
+    let mut state = device.lock();
+    if let Ok((pf, Some(csr))) = state.pf() {
+        for vf in 0..pf.num_vfs() {
+            // What will not be reset is tried again, and told, when the virtual function is gone.
+            let _ = pf.reset_vf(csr, vf);
+        }
+    }
 }
 
 /// Makes virtual functions go, and takes back what they had.
