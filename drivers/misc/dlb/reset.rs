@@ -170,24 +170,43 @@ pub(crate) fn prepare(device: &Arc<Device>) {
     end_all(device, End::DeviceReset);
 }
 
-/// The physical function is about to be reset, or to go, and takes this virtual one with it, which
-/// cannot be used until it is reset itself.
-pub(crate) fn pf_resets(device: &Device) {
-    dev_info!(
-        device.binding.device(),
-        "{}: the physical function is about to be reset or to go\n",
-        device.name
-    );
+/// How a virtual function loses the physical one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PfLoss {
+    /// It has said that it is about to be reset, or to go.
+    Resets,
+    /// It does not answer.
+    Silent,
+}
+
+/// The physical function is lost and takes this virtual one with it, which cannot be used until it
+/// is reset itself. `is_past` says whether it was meanwhile.
+pub(crate) fn pf_lost(device: &Device, why: PfLoss, is_past: impl Fn() -> bool) {
     {
         // As in `close`, but not if the device is in another phase already.
         let _building = device.building.lock();
         let mut state = device.lock();
+        if is_past() {
+            return;
+        }
         if state.phase == Phase::Running {
             state.phase = Phase::Failed;
         }
     }
+    let dev = device.binding.device();
+    let name = &device.name;
+    match why {
+        PfLoss::Resets => dev_info!(
+            dev,
+            "{name}: the physical function is about to be reset or to go\n"
+        ),
+        PfLoss::Silent => dev_err!(
+            dev,
+            "{name}: the physical function does not answer, reset this one\n"
+        ),
+    }
     tell(device);
-    // The physical function still answers, so that they can be emptied.
+    // A physical function that has said so still answers, so that they can be emptied.
     end_all(device, End::DeviceReset);
 }
 

@@ -80,7 +80,10 @@ use crate::{
         Serve,
         Wakers, //
     },
-    reset, //
+    reset::{
+        self,
+        PfLoss, //
+    }, //
 };
 
 /// What is mapped of the BAR: mailbox, interrupt registers, producer ports.
@@ -282,6 +285,7 @@ pub(crate) struct VirtualFunction {
     regs: Arc<Regs>,
     hw: VfDev,
     usage: Arc<Usage>,
+    inbox: Arc<Inbox>,
     sparse: bool,
     total: hw::Resources,
     /// A request was not answered: what the physical function has made of it is not known, and
@@ -296,6 +300,7 @@ impl VirtualFunction {
             regs: Arc::new(Regs::new(dev)?, GFP_KERNEL)?,
             hw: VfDev::new(version),
             usage: Usage::new()?,
+            inbox: Inbox::new()?,
             sparse: true,
             total: hw::Resources::default(),
             lost: Cell::new(false),
@@ -335,7 +340,6 @@ impl VirtualFunction {
 
     /// Finds out what does not change while the driver is registered.
     fn look(&mut self) -> hw::Result {
-        self.hw.clear_interrupts(&*self.regs);
         self.sparse = self.hw.is_sparse(&*self.regs)?;
         self.total = self.hw.total(&*self.regs)?;
         Ok(())
@@ -344,11 +348,13 @@ impl VirtualFunction {
     /// Asks the physical function for something.
     fn ask<R>(&self, request: impl FnOnce(&VfDev, &Regs) -> hw::Result<R>) -> hw::Result<R> {
         if self.lost.get() {
-            return Err(hw::Error::Broken);
+            return Err(hw::Error::Timeout(hw::error::Wait::PfAnswer));
         }
         let result = request(&self.hw, &self.regs);
-        if let Err(hw::Error::Timeout(_)) = result {
+        // A function whose registers cannot be reached was cut off from them, or is being reset.
+        if let Err(hw::Error::Timeout(_) | hw::Error::Gone) = result {
             self.lost.set(true);
+            self.inbox.lost();
         }
         result
     }
@@ -460,7 +466,12 @@ impl Function for VirtualFunction {
     }
 
     fn reset_domain(&mut self, domain: u32) -> hw::Result {
-        self.ask(|vf, csr| vf.reset_domain(csr, domain))?;
+        self.ask(|vf, csr| vf.reset_domain(csr, domain))
+            .map_err(|err| match err {
+                // The registers are gone, but the domain can still be there and write memory.
+                hw::Error::Gone => hw::Error::Timeout(hw::error::Wait::PfAnswer),
+                err => err,
+            })?;
         self.usage.remove_domain(domain);
         Ok(())
     }
@@ -476,7 +487,9 @@ impl Function for VirtualFunction {
 
     fn restart(&mut self) -> hw::Result {
         self.hw.wait_reset(&*self.regs)?;
+        self.hw.clear_interrupts(&*self.regs);
         self.usage.clear();
+        self.inbox.clear();
         self.lost.set(false);
         match self.ask(|vf, csr| vf.reset(csr)) {
             // The physical function was reset too, and does not know us any more.
@@ -504,13 +517,20 @@ const INBOX: usize = 64;
 struct Inbox {
     #[pin]
     letters: Mutex<Letters>,
+    /// Handles them. None until there is a device, and when its interrupts are no more.
+    #[pin]
+    work: Mutex<Option<Pin<KBox<Delayed<Messages>>>>>,
 }
 
 struct Letters {
     /// Alerts, oldest first; room for `INBOX` from the start.
     alerts: KVec<DomainAlert>,
-    /// The physical function is about to be reset.
-    pre_reset: bool,
+    /// Why the domains have to end.
+    end: Option<PfLoss>,
+    /// How often the function was reset.
+    resets: u32,
+    /// Whether the device lets us look at the doorbell of the physical function.
+    readable: bool,
 }
 
 impl Inbox {
@@ -521,13 +541,37 @@ impl Inbox {
                 letters <- new_mutex!(
                     Letters {
                         alerts,
-                        pre_reset: false,
+                        end: None,
+                        resets: 0,
+                        readable: false,
                     },
                     "dlb::Inbox::letters"
                 ),
+                work <- new_mutex!(None, "dlb::Inbox::work"),
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Has what is here handled.
+    fn kick(&self) {
+        if let Some(work) = &*self.work.lock() {
+            work.queue(0);
+        }
+    }
+
+    /// The physical function does not answer.
+    fn lost(&self) {
+        self.letters.lock().end = Some(PfLoss::Silent);
+        self.kick();
+    }
+
+    /// Forgets what was about domains that are no more.
+    fn clear(&self) {
+        let mut letters = self.letters.lock();
+        letters.alerts.clear();
+        letters.end = None;
+        letters.resets = letters.resets.wrapping_add(1);
     }
 }
 
@@ -580,16 +624,19 @@ impl Messages {
 impl Run for Messages {
     fn run(&self) -> Option<Msecs> {
         loop {
-            let (alert, pre_reset) = {
-                let mut letters = self.inbox.letters.lock();
-                let alert = vec::remove(&mut letters.alerts, 0);
-                let pre_reset = alert.is_none() && mem::take(&mut letters.pre_reset);
-                (alert, pre_reset)
+            let mut letters = self.inbox.letters.lock();
+            let alert = vec::remove(&mut letters.alerts, 0);
+            let end = match alert {
+                Some(_) => None,
+                None => letters.end.take(),
             };
-            match alert {
-                Some(alert) => self.alert(&alert),
-                None if pre_reset => reset::pf_resets(&self.device),
-                None => return None,
+            let resets = letters.resets;
+            drop(letters);
+            let is_past = || self.inbox.letters.lock().resets != resets;
+            match (alert, end) {
+                (Some(alert), _) => self.alert(&alert),
+                (None, Some(why)) => reset::pf_lost(&self.device, why, is_past),
+                (None, None) => return None,
             }
         }
     }
@@ -602,7 +649,6 @@ pub(crate) struct Interrupts {
     wakers: Arc<Wakers>,
     usage: Arc<Usage>,
     inbox: Arc<Inbox>,
-    work: Pin<KBox<Delayed<Messages>>>,
     /// How many messages (MSI) there are: a power of two.
     messages: u32,
 }
@@ -622,25 +668,37 @@ impl Interrupts {
     /// Takes a message of the physical function, which waits for that. What is to be done about it
     /// can take a request to the physical function, and is left to the work.
     fn mailbox(&self) {
+        // Locked until the message is acknowledged, so that nobody else takes it as well.
+        let mut letters = self.inbox.letters.lock();
+        let waiting = self
+            .hw
+            .is_message_waiting(&*self.regs, &mut letters.readable);
+        if waiting != Ok(true) {
+            return;
+        }
         let Ok(message) = self.hw.read_message(&*self.regs) else {
             return;
         };
-        if message == PfMessage::InUse {
-            self.hw.answer_in_use(&*self.regs, self.usage.in_use());
-        }
-        {
-            let mut letters = self.inbox.letters.lock();
-            match message {
-                // Alerts beyond what there is room for are lost.
-                PfMessage::Alert(alert) if letters.alerts.len() < INBOX => {
-                    let _ = vec::push(&mut letters.alerts, alert);
-                }
-                PfMessage::PreReset => letters.pre_reset = true,
-                PfMessage::Alert(_) | PfMessage::InUse | PfMessage::Unknown(_) => {}
+        match message {
+            // Alerts beyond what there is room for are lost.
+            PfMessage::Alert(alert) if letters.alerts.len() < INBOX => {
+                let _ = vec::push(&mut letters.alerts, alert);
             }
+            PfMessage::PreReset => letters.end = Some(PfLoss::Resets),
+            PfMessage::InUse => self.hw.answer_in_use(&*self.regs, self.usage.in_use()),
+            PfMessage::Alert(_) | PfMessage::Unknown(_) => {}
         }
         self.hw.acknowledge(&*self.regs);
-        self.work.queue(0);
+        drop(letters);
+        self.inbox.kick();
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        let work = self.inbox.work.lock().take();
+        // Without the lock, as this waits for the work.
+        drop(work);
     }
 }
 
@@ -725,12 +783,13 @@ pub(crate) fn probe(
     let usage = function.usage.clone();
     let messages = allocate_messages(dev, &function.total)?;
     let wakers = Wakers::new()?;
+    let inbox = function.inbox.clone();
     let device = Device::new(version, binding, wakers.clone(), function)?;
-    let inbox = Inbox::new()?;
     let work = Messages {
         device: device.clone(),
         inbox: inbox.clone(),
     };
+    let work = KBox::pin_init(Delayed::new(work), GFP_KERNEL)?;
     let interrupts = Arc::new(
         Interrupts {
             regs,
@@ -738,11 +797,11 @@ pub(crate) fn probe(
             wakers,
             usage,
             inbox,
-            work: KBox::pin_init(Delayed::new(work), GFP_KERNEL)?,
             messages,
         },
         GFP_KERNEL,
     )?;
+    *interrupts.inbox.work.lock() = Some(work);
 
     let mut vectors = KVec::with_capacity(MESSAGES_MAX as usize, GFP_KERNEL)?;
     for number in 0..messages {
@@ -754,6 +813,8 @@ pub(crate) fn probe(
         let vector = KBox::pin_init(Registration::new(dev, number, name, handler), GFP_KERNEL)?;
         vec::push(&mut vectors, vector)?;
     }
+    // What has come before there were handlers.
+    interrupts.serve();
     Device::employ(&device, interrupts, None)?;
     Device::publish(&device);
     dev_info!(

@@ -205,6 +205,9 @@ impl VfDev {
     /// [`Error::Mailbox`] if the versions do not match, [`Error::Timeout`], [`Error::Gone`].
     pub fn register(&mut self, csr: &dyn Csr) -> Result {
         self.pf_version = 0;
+        // A message to whoever was here before would keep the PF from sending another one.
+        self.clear_interrupts(csr);
+        self.acknowledge(csr);
         self.registered = self.call(
             csr,
             &Register {
@@ -833,6 +836,26 @@ impl VfDev {
             VF_VF_MSI_ISR_PEND,
             VF_VF_MSI_ISR_PEND::zeroed().isr_pend(1 << (message & 31)),
         );
+    }
+
+    /// Whether there is a message of the PF that has not been acknowledged. An interrupt can be about
+    /// one that has been: it came twice, or somebody else was faster.
+    ///
+    /// `readable` is for this function to remember that the doorbell can be looked at: drivers have
+    /// only ever written to it, so where it reads as zero from the start each interrupt is believed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    pub fn is_message_waiting(&self, csr: &dyn Csr, readable: &mut bool) -> Result<bool> {
+        let io = Io::new(csr, self.version());
+        let isr = io.read(VF_PF2VF_MAILBOX_ISR);
+        if super::regs::Register::bits(isr) == u32::MAX {
+            return Err(Error::Gone);
+        }
+        let rings = isr.pf_isr() == 1;
+        *readable |= rings;
+        Ok(rings || !*readable)
     }
 
     /// Reads the message of the PF.

@@ -919,6 +919,41 @@ fn a_silent_pf_is_given_up() {
     assert!(dev.available(&bar).is_ok());
 }
 
+/// A message of the PF that is announced twice is taken once, and one that nobody has taken does not
+/// keep the next driver from getting any.
+#[test]
+fn a_message_of_the_pf_counts_once() {
+    let machine = Machine::split(Version::V2, 1);
+    let (bar, dev) = machine.vf(0);
+    let sim = &machine.sim;
+    let send = |message| service::send_to_vf(sim, Version::V2, 0, &message);
+    let alert = |domain_id| DomainAlert {
+        domain_id,
+        ..DomainAlert::default()
+    };
+    let mut readable = false;
+    // Where the doorbell has never been seen to ring each interrupt is believed.
+    assert_eq!(dev.is_message_waiting(&bar, &mut readable), Ok(true));
+    assert_eq!(send(alert(1)), Ok(true));
+    assert_eq!(dev.is_message_waiting(&bar, &mut readable), Ok(true));
+    assert_eq!(dev.read_message(&bar), Ok(PfMessage::Alert(alert(1))));
+    dev.acknowledge(&bar);
+    assert_eq!(dev.is_message_waiting(&bar, &mut readable), Ok(false));
+    sim.inject("spurious-msi=0:31");
+    assert_eq!(dev.is_message_waiting(&bar, &mut readable), Ok(false));
+    assert_eq!(send(alert(2)), Ok(true));
+    assert_eq!(dev.is_message_waiting(&bar, &mut readable), Ok(true));
+    assert_eq!(send(alert(3)), Ok(false), "the last one was not taken");
+
+    // The driver goes without a word.
+    let (bar, dev) = machine.vf(0);
+    assert_eq!(dev.take_interrupts(&bar, 31, 32), Ok(0));
+    assert_eq!(send(alert(3)), Ok(true));
+    assert_eq!(dev.take_interrupts(&bar, 31, 32), Ok(1 << MAILBOX_SOURCE));
+    assert_eq!(dev.read_message(&bar), Ok(PfMessage::Alert(alert(3))));
+    dev.acknowledge(&bar);
+}
+
 /// A request that was not answered when its VF was reset is not executed for whoever comes next.
 #[test]
 fn a_reset_takes_back_a_request() {
