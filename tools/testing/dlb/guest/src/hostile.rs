@@ -15,7 +15,7 @@ use crate::ktap::{Outcome, Suite};
 use crate::port::{cmd, Hcw, Map, Sched};
 use crate::proc::{Child, Dice};
 use crate::tree::{self, Domain};
-use crate::vf::{name, on, Traffic, Vfs, SOON};
+use crate::vf::{break_rule, name, on, Traffic, Vfs, SOON};
 use crate::{ensure, ensure_eq};
 
 /// Registers of a virtual function's BAR.
@@ -375,6 +375,54 @@ fn pages_of_others() -> Outcome {
     scene.end()
 }
 
+/// A count that debugfs has of the villain's errors.
+fn errors(scene: &Scene, what: &str) -> Result<u32, String> {
+    let file = format!("/sys/kernel/debug/{}/vf1/errors", name(&scene.vfs.pf)?);
+    let text = std::fs::read_to_string(&file).map_err(|e| format!("{file}: {e}"))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(what)?.trim().parse().ok())
+        .ok_or(format!("{file}: no {what}"))
+}
+
+/// Wrong commands as fast as they can be written: others still hear of their own.
+fn errors_of_others() -> Outcome {
+    let scene = Scene::set()?;
+    drop(scene.villain()?);
+    let dir = scene.vfs.dir(1)?;
+    let since = Instant::now();
+    let villain = Child::run(move || {
+        let Ok(bar) = Bar::open(&dir) else {
+            return 1;
+        };
+        loop {
+            bar.push(LDB_PORTS, Hcw::bare(cmd::NEW));
+        }
+    })?;
+    let until = Instant::now() + Duration::from_secs(60);
+    while errors(&scene, "ingress")? < 100 {
+        ensure!(Instant::now() < until, "no errors are reported");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for n in 0..5 {
+        let pf = name(&scene.vfs.pf)?;
+        break_rule(&pf, &scene.domains[0]).map_err(|e| format!("round {n}: {e}"))?;
+        let vf = name(&scene.vfs.device(0)?)?;
+        break_rule(&vf, &scene.domains[1]).map_err(|e| format!("round {n}: {e}"))?;
+    }
+    ensure_eq!(
+        scene.vfs.pf.obj.get("ingress_err_en")?,
+        "1",
+        "ingress_err_en"
+    );
+    let (reported, time) = (errors(&scene, "ingress")?, since.elapsed());
+    println!("# {reported} errors reported in {time:?}");
+    let most = 50 * (time.as_secs() as u32 + 2);
+    ensure!(reported <= most, "{reported} errors in {time:?}");
+    ensure!(errors(&scene, "throttled")? > 0, "not throttled");
+    drop(villain);
+    scene.end()
+}
+
 /// Doorbells as fast as they can be rung: who does that is cut off, and can be let back.
 fn flood() -> Outcome {
     // All there can be. What the physical function uses itself is taken out before they share.
@@ -451,6 +499,7 @@ pub fn run(t: &mut Suite) {
     t.case("pages and queues of others", pages_of_others);
     t.case("messages that change", changing);
     t.case("random messages", random);
+    t.case("errors of others", errors_of_others);
     t.case("flood", flood);
     t.case("the kernel log is clean", tree::log_is_clean);
 }

@@ -260,6 +260,60 @@ fn locked() -> Outcome {
     vfs.remove()
 }
 
+/// Functions that only lend their interrupts to another one.
+fn auxiliary() -> Outcome {
+    let vfs = Vfs::make(4)?;
+    vfs.pf
+        .obj
+        .set("vf_split_evenly", 1)
+        .map_err(|e| format!("vf_split_evenly: {e}"))?;
+    let share = vfs.share(0);
+    ensure_eq!(share.get("aux_vf_ids")?, "", "aux_vf_ids at first");
+    for (ids, why) in [
+        ("0", "itself"),
+        ("4", "one that is not there"),
+        ("1,16", "one that there cannot be"),
+        ("1;2", "something else between"),
+        ("-1", "a negative one"),
+    ] {
+        ensure!(share.set("aux_vf_ids", ids).is_err(), "{why}");
+        ensure_eq!(share.get("aux_vf_ids")?, "", "aux_vf_ids after {why}");
+    }
+    share.set("aux_vf_ids", "1,2")?;
+    ensure_eq!(share.get("aux_vf_ids")?, "1,2", "aux_vf_ids");
+    for vf in 1..3 {
+        let aux = vfs.share(vf);
+        for file in tree::names(&aux.0)? {
+            if file.starts_with("num_") {
+                ensure_eq!(aux.get(&file)?, "0", "{file} of VF {vf}");
+            }
+        }
+        let have = aux.set("num_sched_domains", 1);
+        ensure_eq!(have, Err(errno::EPERM), "a domain for VF {vf}");
+        ensure!(
+            vfs.share(3).set("aux_vf_ids", vf).is_err(),
+            "VF {vf} for two"
+        );
+        // This driver has no use for it.
+        ensure!(vfs.device(vf)?.bind().is_err(), "VF {vf} was bound");
+        ensure_eq!(aux.get("locked")?, "0", "VF {vf}: locked");
+    }
+    let device = vfs.bind(0)?;
+    let name = name(&device)?;
+    let d = on(&name, "primary")?;
+    event(&d, &name)?;
+    d.disable()?;
+    ensure_eq!(
+        share.set("aux_vf_ids", ""),
+        Err(errno::EPERM),
+        "aux_vf_ids while locked"
+    );
+    device.unbind().map_err(|e| format!("unbind: {e}"))?;
+    share.set("aux_vf_ids", "")?;
+    vfs.share(1).set("num_sched_domains", 1)?;
+    vfs.remove()
+}
+
 /// What a share says is what its function has, and what the physical one does not have.
 fn shares() -> Outcome {
     let vfs = Vfs::bound(4)?;
@@ -541,6 +595,81 @@ fn liar() -> Outcome {
     vfs.remove()
 }
 
+/// A physical function that is silent is not asked for long, and its late answer is nobody's.
+fn silent() -> Outcome {
+    let vfs = Vfs::beside(1)?;
+    let device = vfs.device(0)?;
+    let name = name(&device)?;
+    let a = on(&name, "a")?;
+    let b = on(&name, "b")?;
+    let mut user = Traffic::start(&name, &a)?;
+    let fault = Fault::inject("lose-msix=1")?;
+    let (time, have) = timed(|| b.on("ldb_queues", "ldbq").get("depth"));
+    println!("# it took {time:?} to give up");
+    ensure_eq!(have.map(|_| ()), Err(errno::ETIMEDOUT), "depth");
+    ensure!(time < Duration::from_secs(60), "it took {time:?}");
+    ensure_eq!(user.end(), BUS, "the user of the other domain");
+    for d in [&a, &b] {
+        d.wait_state("revoked", SOON)?;
+        d.disable()?;
+        ensure_eq!(d.enable(), Err(errno::EIO), "enable of {}", d.name);
+    }
+    drop(fault);
+    // Now it answers, and nothing changes by that.
+    drop(Fault::inject("spurious-msix=0")?);
+    ensure_eq!(a.enable(), Err(errno::EIO), "enable after the answer");
+    device.obj.set("reset", 1)?;
+    device.soon_all_free(SOON)?;
+    for d in [&a, &b] {
+        d.enable().map_err(|e| why(d, e))?;
+        event(d, &name)?;
+        d.disable()?;
+    }
+    device.soon_all_free(SOON)?;
+    vfs.remove()
+}
+
+/// A physical function whose driver is older does what it knows, and is not asked for the rest.
+fn older() -> Outcome {
+    let vfs = Vfs::make(1)?;
+    let split = vfs.pf.obj.set("vf_split_evenly", 1);
+    split.map_err(|e| format!("vf_split_evenly: {e}"))?;
+    for (corruption, version) in [(6, 3), (1, 4)] {
+        let told = |e: String| format!("version {version}: {e}");
+        // The version is in the answer to the first request.
+        let fault = Fault::inject(&format!("corrupt-pf2vf=0:1:{corruption}"))?;
+        let device = vfs.bind(0).map_err(told)?;
+        drop(fault);
+        let name = name(&device)?;
+        let d = on(&name, "old").map_err(told)?;
+        event(&d, &name).map_err(told)?;
+        ensure_eq!(
+            d.set("scheduling", 0),
+            Err(errno::EOPNOTSUPP),
+            "version {version}: scheduling"
+        );
+        ensure_eq!(d.get("scheduling")?, "1", "version {version}: scheduling");
+        let depth = d.on("ldb_queues", "ldbq").get("depth")?;
+        ensure_eq!(depth, "0", "version {version}: depth");
+        let counter = d.on("ldb_queues", "ldbq").get("inflights").map(|_| ());
+        let want = match version {
+            3 => Err(errno::EOPNOTSUPP),
+            _ => Ok(()),
+        };
+        ensure_eq!(counter, want, "version {version}: inflights");
+        d.disable()?;
+        if vfs.pf.is_v25() {
+            d.on("ldb_ports", "worker").set("inflight_threshold", 8)?;
+            ensure_eq!(d.enable(), want, "version {version}: inflight_threshold");
+            let _ = d.disable();
+        }
+        drop(d);
+        device.soon_all_free(SOON).map_err(told)?;
+        device.unbind().map_err(|e| format!("unbind: {e}"))?;
+    }
+    vfs.remove()
+}
+
 /// The reset of the physical function is announced, so that domains end in order.
 fn pf_reset() -> Outcome {
     let vfs = Vfs::beside(2)?;
@@ -651,19 +780,25 @@ fn killed() -> Outcome {
     vfs.remove()
 }
 
+/// Breaks a rule in a domain of a device, and returns what its `alerts` say about that.
+pub fn break_rule(device: &str, d: &Domain) -> Result<[u8; 16], String> {
+    let alerts = fs::File::open(node(device, d, "alerts")).map_err(errno::Errno::from)?;
+    let source = Port::open(&node(device, d, "source"), 64)?;
+    // A queue that its domain does not have.
+    source.push(Hcw::send(cmd::NEW, 63, Sched::Directed, 0, 0, 1));
+    let events = port::poll(&alerts, SOON)?;
+    ensure!(events & libc::POLLIN != 0, "no alert came to {}", d.name);
+    let mut record = [0u8; 16];
+    std::io::Read::read_exact(&mut &alerts, &mut record).map_err(errno::Errno::from)?;
+    Ok(record)
+}
+
 /// An application that breaks the rules is told about it, through the mailbox.
 fn alerts() -> Outcome {
     let vfs = Vfs::bound(2)?;
     let name = name(&vfs.device(0)?)?;
     let d = on(&name, "rude")?;
-    let alerts = fs::File::open(node(&name, &d, "alerts")).map_err(errno::Errno::from)?;
-    let source = Port::open(&node(&name, &d, "source"), 64)?;
-    // A queue that its domain does not have.
-    source.push(Hcw::send(cmd::NEW, 63, Sched::Directed, 0, 0, 1));
-    let events = port::poll(&alerts, SOON)?;
-    ensure!(events & libc::POLLIN != 0, "no alert came");
-    let mut record = [0u8; 16];
-    std::io::Read::read_exact(&mut &alerts, &mut record).map_err(errno::Errno::from)?;
+    let record = break_rule(&name, &d)?;
     let id: u64 = d
         .on("dir_ports", "source")
         .get("id")?
@@ -675,7 +810,6 @@ fn alerts() -> Outcome {
         .fold(0u64, |n, b| n << 8 | u64::from(*b));
     ensure_eq!(data, id, "the port that the alert is about");
     println!("# alert {}", record[0]);
-    drop(source);
     d.disable()?;
     vfs.remove()
 }
@@ -683,6 +817,7 @@ fn alerts() -> Outcome {
 pub fn run(t: &mut Suite) {
     t.case("a function without resources", nothing_is_not_bound);
     t.case("a bound function is locked", locked);
+    t.case("auxiliary functions", auxiliary);
     t.case("shares", shares);
     t.case("files", files);
     t.case("beside each other", beside_each_other);
@@ -691,6 +826,8 @@ pub fn run(t: &mut Suite) {
     t.case("killed", killed);
     t.case("function-level reset", function_level_reset);
     t.case("a physical function that lies", liar);
+    t.case("a physical function that is silent", silent);
+    t.case("a physical function that is older", older);
     t.case("reset of the physical function", pf_reset);
     t.case("unbind of the physical function", pf_unbind);
     t.case("sixteen", sixteen);
