@@ -512,6 +512,10 @@ impl Function for VirtualFunction {
 /// How many messages of the physical function are kept until somebody looks at them.
 const INBOX: usize = 64;
 
+/// As many of them are dealt with before the work lets others run, so that a physical function that
+/// never stops sending keeps nobody else waiting.
+const MESSAGES_AT_ONCE: usize = INBOX;
+
 /// Messages that have been acknowledged and not been handled.
 #[pin_data]
 struct Inbox {
@@ -623,7 +627,7 @@ impl Messages {
 
 impl Run for Messages {
     fn run(&self) -> Option<Msecs> {
-        loop {
+        for _ in 0..MESSAGES_AT_ONCE {
             let mut letters = self.inbox.letters.lock();
             let alert = vec::remove(&mut letters.alerts, 0);
             let end = match alert {
@@ -639,6 +643,7 @@ impl Run for Messages {
                 (None, None) => return None,
             }
         }
+        Some(1)
     }
 }
 
