@@ -186,6 +186,21 @@ pub(crate) fn percent(input: &[u8]) -> Result<u32> {
     number(input, 0, 100)
 }
 
+/// The four weights of an arbiter, separated by blanks. None is less than the one before it.
+pub(crate) fn arbiter_weights(input: &[u8]) -> Result<[u8; 4]> {
+    let mut words = input
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let mut weights = [0; 4];
+    for weight in &mut weights {
+        *weight = u8::try_from(number(words.next().ok_or(EINVAL)?, 0, 255)?)?;
+    }
+    if words.next().is_some() || !weights.is_sorted() {
+        return Err(EINVAL);
+    }
+    Ok(weights)
+}
+
 /// How long a consumer queue may lie unattended; 0 is for ever.
 pub(crate) fn watchdog_seconds(input: &[u8]) -> Result<u32> {
     number_of(input, &[0, 1, 10, 40])
@@ -389,6 +404,13 @@ impl Value for Option<u8> {
     }
 }
 
+impl Value for [u8; 4] {
+    fn show(&self, out: &mut dyn fmt::Write) -> Result {
+        let [a, b, c, d] = *self;
+        Ok(out.write_fmt(fmt!("{a} {b} {c} {d}"))?)
+    }
+}
+
 impl Value for Links {
     fn show(&self, out: &mut dyn fmt::Write) -> Result {
         let mut blank = "";
@@ -451,6 +473,17 @@ mod tests {
         ] {
             assert!(fails(number(text, 0, 7), EINVAL));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn weights_of_an_arbiter() -> Result {
+        assert_eq!(arbiter_weights(b"1 2  3\t255\n")?, [1, 2, 3, 255]);
+        assert_eq!(arbiter_weights(b"0 0 0 0")?, [0; 4]);
+        for text in [&b""[..], b"1 2 3", b"1 2 3 4 5", b"2 1 3 4", b"1,2,3,4"] {
+            assert!(fails(arbiter_weights(text), EINVAL));
+        }
+        assert!(fails(arbiter_weights(b"1 2 3 256"), ERANGE));
         Ok(())
     }
 

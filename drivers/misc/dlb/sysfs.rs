@@ -26,9 +26,11 @@ use crate::{
             DeviceCounters,
             IdleCounters, //
         },
+        Arbiter,
         Csr,
         Func,
         Pf,
+        Preference,
         Resources,
         Watchdog, //
     },
@@ -342,29 +344,51 @@ struct Tuning<D>(PhantomData<D>);
 
 const CQ_LAYOUT: usize = 0;
 const CQ_WATCHDOG: usize = 1;
-const QE_STARVATION: usize = 2;
-const QID_STARVATION: usize = 3;
+const QE_ARBITER: usize = 2;
+const QID_ARBITER: usize = 3;
 const WRR_WEIGHT: usize = 4;
+
+fn arbiter(which: usize) -> Arbiter {
+    match which {
+        QE_ARBITER => Arbiter::Elements,
+        _ => Arbiter::Links,
+    }
+}
+
+/// What the driver never sets is told as nothing.
+const NO_WEIGHTS: [u8; 4] = [0; 4];
 
 impl<D: HasDevice> Tuning<D> {
     fn show_starvation(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
         look(data, out, |pf| {
-            Ok(u32::from(match which {
-                QE_STARVATION => pf.settings().qe_starvation_pct,
-                _ => pf.settings().qid_starvation_pct,
-            }))
+            Ok(match pf.preference(arbiter(which)) {
+                Preference::Percent(percent) => i32::from(percent),
+                // No percentage says what weights do.
+                _ => -1,
+            })
         })
     }
 
     fn store_starvation(data: &D, which: usize, input: &[u8]) -> Result {
-        let percent = parse::percent(input)?;
+        let percent = u8::try_from(parse::percent(input)?)?;
         change(data, |pf, csr| {
-            let qe = u32::from(pf.settings().qe_starvation_pct);
-            let qid = u32::from(pf.settings().qid_starvation_pct);
-            match which {
-                QE_STARVATION => pf.set_starvation_avoidance(csr, percent, qid),
-                _ => pf.set_starvation_avoidance(csr, qe, percent),
-            }
+            pf.set_preference(csr, arbiter(which), Preference::Percent(percent))
+        })
+    }
+
+    fn show_weights(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
+        look(data, out, |pf| {
+            Ok(pf
+                .preference(arbiter(which))
+                .weights()
+                .unwrap_or(NO_WEIGHTS))
+        })
+    }
+
+    fn store_weights(data: &D, which: usize, input: &[u8]) -> Result {
+        let weights = parse::arbiter_weights(input)?;
+        change(data, |pf, csr| {
+            pf.set_preference(csr, arbiter(which), Preference::Weights(weights))
         })
     }
 }
@@ -410,15 +434,27 @@ impl<D: HasDevice> Group for Tuning<D> {
         ),
         Attribute::rw(
             c"qe_sa_pct",
-            QE_STARVATION,
+            QE_ARBITER,
             Self::show_starvation,
             Self::store_starvation,
         ),
         Attribute::rw(
+            c"qe_weights",
+            QE_ARBITER,
+            Self::show_weights,
+            Self::store_weights,
+        ),
+        Attribute::rw(
             c"qid_sa_pct",
-            QID_STARVATION,
+            QID_ARBITER,
             Self::show_starvation,
             Self::store_starvation,
+        ),
+        Attribute::rw(
+            c"qid_weights",
+            QID_ARBITER,
+            Self::show_weights,
+            Self::store_weights,
         ),
         Attribute::rw(
             c"qidx_wrr_weight",

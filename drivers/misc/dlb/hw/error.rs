@@ -68,6 +68,8 @@ pub enum Param {
     CosBandwidth,
     /// Starvation-avoidance percentage.
     StarvationAvoidance,
+    /// Weights of an arbiter, the first in the lowest byte.
+    ArbiterWeights,
     /// Round-robin weight between the links of a port.
     WrrWeight,
     /// Interrupt vector.
@@ -370,6 +372,7 @@ impl fmt::Display for Param {
             Self::SnGroup => "sequence-number group",
             Self::CosBandwidth => "bandwidth percentage",
             Self::StarvationAvoidance => "starvation-avoidance percentage",
+            Self::ArbiterWeights => "set of arbiter weights",
             Self::WrrWeight => "round-robin weight",
             Self::Vector => "interrupt vector",
             Self::Vf => "virtual function",

@@ -68,8 +68,48 @@ impl Watchdog {
     }
 }
 
-/// A percentage that leaves the hardware's default alone.
-pub const HARDWARE_DEFAULT: u8 = 101;
+/// What an arbiter chooses among.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arbiter {
+    /// The elements of a queue.
+    Elements,
+    /// The links of a port.
+    Links,
+}
+
+/// How often an arbiter prefers what has a low priority.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Preference {
+    /// As the hardware does by default.
+    Hardware,
+    /// In so many of a hundred decisions.
+    Percent(u8),
+    /// By these weights of the four priority bins, see [`Preference::weights`].
+    Weights([u8; 4]),
+}
+
+impl Preference {
+    /// The weights of the four priority bins, unless they are the hardware's own.
+    ///
+    /// Weights are thresholds of an 8-bit random number: a bin is preferred when the number lies
+    /// above the weight of the bin before it. The eight levels of the calculation are four bins in
+    /// hardware.
+    pub fn weights(self) -> Option<[u8; 4]> {
+        match self {
+            Self::Hardware => None,
+            Self::Weights(weights) => Some(weights),
+            Self::Percent(percent) => {
+                let step = match u32::from(percent.min(100)) * 32 / 100 {
+                    0 if percent != 0 => 1,
+                    step => step,
+                };
+                // CAST: From 255 - 6 * 32 to 255.
+                Some([6u32, 4, 2, 0].map(|n| 255u32.saturating_sub(n.saturating_mul(step)) as u8))
+            }
+        }
+    }
+}
 
 /// Settings of the whole device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,10 +120,10 @@ pub struct Settings {
     pub sparse_cq: bool,
     /// Ingress errors raise alarms.
     pub ingress_alarms: bool,
-    /// How often a low-priority element is preferred, in percent; above 100: hardware default.
-    pub qe_starvation_pct: u8,
-    /// How often a low-priority link is preferred, in percent; above 100: hardware default.
-    pub qid_starvation_pct: u8,
+    /// How often an element of low priority is preferred.
+    pub element_preference: Preference,
+    /// How often a link of low priority is preferred.
+    pub link_preference: Preference,
     /// DLB 2.5: n + 1 schedules in a row from one link of a port.
     pub wrr_weight: u8,
     /// Bandwidth reserved for each class of service, in percent.
@@ -96,24 +136,12 @@ impl Default for Settings {
             watchdog: Watchdog::S10,
             sparse_cq: true,
             ingress_alarms: true,
-            qe_starvation_pct: 1,
-            qid_starvation_pct: 0,
+            element_preference: Preference::Percent(1),
+            link_preference: Preference::Percent(0),
             wrr_weight: 0,
             cos_bandwidth: [25; NUM_COS],
         }
     }
-}
-
-/// The arbiter weights of a starvation-avoidance percentage, for the four priority bins.
-///
-/// Weights are thresholds of an 8-bit random number: a bin is preferred when the number lies above
-/// the weight of the bin before it. The eight levels of the calculation are four bins in hardware.
-fn arbiter_weights(percent: u8) -> [u32; 4] {
-    let step = match u32::from(percent) * 32 / 100 {
-        0 if percent != 0 => 1,
-        step => step,
-    };
-    [6u32, 4, 2, 0].map(|n| 255u32.saturating_sub(n.saturating_mul(step)))
 }
 
 impl Pf {
@@ -159,11 +187,12 @@ impl Pf {
         io.write(SYS_MSIX_MODE, SYS_MSIX_MODE::zeroed().mode(1));
         self.apply_watchdog(&io);
         self.apply_cq_layout(&io);
-        if self.settings.qe_starvation_pct < HARDWARE_DEFAULT {
-            self.apply_qe_weights(&io);
+        // After a reset the hardware has its own already.
+        if self.settings.element_preference != Preference::Hardware {
+            self.apply_element_weights(&io);
         }
-        if self.settings.qid_starvation_pct < HARDWARE_DEFAULT {
-            self.apply_qid_weights(&io);
+        if self.settings.link_preference != Preference::Hardware {
+            self.apply_link_weights(&io);
         }
         io.update(SYS_WRITE_BUFFER_CTL, |r| r.sch_rate_limit(SCH_RATE_LIMIT));
         if self.settings.wrr_weight != 0 {
@@ -450,38 +479,67 @@ impl Pf {
         });
     }
 
-    /// Sets how often elements and links of low priority are preferred, in percent. Above 100 is
-    /// what the hardware does by default.
+    /// How often an arbiter prefers what has a low priority.
+    pub fn preference(&self, arbiter: Arbiter) -> Preference {
+        match arbiter {
+            Arbiter::Elements => self.settings.element_preference,
+            Arbiter::Links => self.settings.link_preference,
+        }
+    }
+
+    /// Sets how often an arbiter prefers what has a low priority.
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] if the device does not answer.
-    pub fn set_starvation_avoidance(
+    /// - [`Error::Invalid`] for more than a hundred percent, and for weights of which one is less
+    ///   than the one before it: no random number lies between the two, so that a bin would never
+    ///   be preferred, and which others are then is not known.
+    /// - [`Error::Gone`] if the device does not answer.
+    pub fn set_preference(
         &mut self,
         csr: Option<&dyn Csr>,
-        qe_percent: u32,
-        qid_percent: u32,
+        arbiter: Arbiter,
+        preference: Preference,
     ) -> Result {
-        let clamp = |percent: u32| percent.min(HARDWARE_DEFAULT.into()) as u8;
-        self.settings.qe_starvation_pct = clamp(qe_percent);
-        self.settings.qid_starvation_pct = clamp(qid_percent);
+        match preference {
+            Preference::Percent(percent @ 101..) => {
+                return Err(Error::Invalid {
+                    what: Param::StarvationAvoidance,
+                    value: percent.into(),
+                })
+            }
+            Preference::Weights(weights) if !weights.is_sorted() => {
+                return Err(Error::Invalid {
+                    what: Param::ArbiterWeights,
+                    value: u32::from_le_bytes(weights).into(),
+                })
+            }
+            _ => {}
+        }
+        match arbiter {
+            Arbiter::Elements => self.settings.element_preference = preference,
+            Arbiter::Links => self.settings.link_preference = preference,
+        }
         let Some(csr) = csr else {
             return Ok(());
         };
         let io = Io::new(csr, self.version);
-        self.apply_qe_weights(&io);
-        self.apply_qid_weights(&io);
+        match arbiter {
+            Arbiter::Elements => self.apply_element_weights(&io),
+            Arbiter::Links => self.apply_link_weights(&io),
+        }
         io.flush()
     }
 
-    fn apply_qe_weights(&self, io: &Io<'_>) {
-        let default = self.settings.qe_starvation_pct >= HARDWARE_DEFAULT;
-        let [w0, w1, w2, w3] = arbiter_weights(self.settings.qe_starvation_pct);
+    fn apply_element_weights(&self, io: &Io<'_>) {
+        let weights = self.settings.element_preference.weights();
         macro_rules! bins {
             ($reg:ident, $f0:ident, $f1:ident, $f2:ident, $f3:ident) => {
-                match default {
-                    true => io.reset($reg),
-                    false => io.write($reg, $reg::zeroed().$f0(w0).$f1(w1).$f2(w2).$f3(w3)),
+                match weights.map(|w| w.map(u32::from)) {
+                    None => io.reset($reg),
+                    Some([w0, w1, w2, w3]) => {
+                        io.write($reg, $reg::zeroed().$f0(w0).$f1(w1).$f2(w2).$f3(w3))
+                    }
                 }
             };
         }
@@ -495,13 +553,13 @@ impl Pf {
         bins!(AQED_CFG_ARB_WEIGHTS_TQPRI_ATM_0, pri0, pri1, pri2, pri3);
     }
 
-    fn apply_qid_weights(&self, io: &Io<'_>) {
-        if self.settings.qid_starvation_pct >= HARDWARE_DEFAULT {
+    fn apply_link_weights(&self, io: &Io<'_>) {
+        let Some(weights) = self.settings.link_preference.weights() else {
             io.reset(LSP_CFG_ARB_WEIGHT_LDB_QID_0);
             io.reset(LSP_CFG_ARB_WEIGHT_ATM_NALB_QID_0);
             return;
-        }
-        let [w0, w1, w2, w3] = arbiter_weights(self.settings.qid_starvation_pct);
+        };
+        let [w0, w1, w2, w3] = weights.map(u32::from);
         io.write(
             LSP_CFG_ARB_WEIGHT_LDB_QID_0,
             LSP_CFG_ARB_WEIGHT_LDB_QID_0::zeroed()

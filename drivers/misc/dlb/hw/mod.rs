@@ -44,6 +44,8 @@ pub use error::Error;
 pub use error::Result;
 pub use hal::Limits;
 pub use hcw::Hcw;
+pub use init::Arbiter;
+pub use init::Preference;
 pub use init::Settings;
 pub use init::Watchdog;
 pub use io::pp_offset;

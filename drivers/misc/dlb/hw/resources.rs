@@ -259,8 +259,8 @@ impl SnGroup {
 
 /// Everything the PF's driver knows about one device.
 ///
-/// It consists of integers, bools and enums without data whose first variant is 0, so that a value
-/// with all bits zero is valid: that of a DLB 2.0 with default settings whose resources all belong
+/// It consists of integers, bools and enums whose first variant is 0 and has no data, so that a
+/// value with all bits zero is valid: that of a DLB 2.0 with default settings whose resources all belong
 /// to the PF. It is too large for a stack frame of the kernel: take zeroed memory and call
 /// [`init`](Self::init) there.
 pub struct Pf {

@@ -53,6 +53,8 @@ impl Fake {
             ("tuning/cq_watchdog_seconds", "10"),
             ("tuning/qe_sa_pct", "1"),
             ("tuning/qid_sa_pct", "0"),
+            ("tuning/qe_weights", "249 251 253 255"),
+            ("tuning/qid_weights", "255 255 255 255"),
             ("sequence_numbers/group0_sns_per_queue", "64"),
             ("sequence_numbers/group1_sns_per_queue", "64"),
             ("cos_bw/cos0_bw_percent", "25"),

@@ -121,6 +121,8 @@ pub enum Form {
     Name,
     /// A list of `queue:priority`.
     Links,
+    /// Four numbers from 0 to 255, none less than the one before it.
+    Weights,
 }
 
 const fn fixed(name: &'static str, form: Form, default: &'static str) -> Attribute {
@@ -210,6 +212,8 @@ pub const TUNING: &[(&str, Form)] = &[
     ("cq_watchdog_seconds", Form::OneOf(&[0, 1, 10, 40])),
     ("qe_sa_pct", Form::Number(0, 100)),
     ("qid_sa_pct", Form::Number(0, 100)),
+    ("qe_weights", Form::Weights),
+    ("qid_weights", Form::Weights),
     ("qidx_wrr_weight", Form::Number(0, 7)),
 ];
 
@@ -271,6 +275,22 @@ impl Form {
             Form::Name if text.is_empty() => Ok(String::new()),
             Form::Name => name(text).map(|()| text.to_string()),
             Form::Links => links(text).map(|links| text_of(&links)),
+            Form::Weights => {
+                let weights: Option<Vec<u8>> = text
+                    .split_ascii_whitespace()
+                    .map(|word| word.parse().ok())
+                    .collect();
+                match weights {
+                    Some(weights) if weights.len() == 4 && weights.is_sorted() => {
+                        let words: Vec<_> = weights.iter().map(u8::to_string).collect();
+                        Ok(words.join(" "))
+                    }
+                    _ => Err(
+                        "is not four numbers from 0 to 255, none less than the one before it"
+                            .to_string(),
+                    ),
+                }
+            }
         }
     }
 }
@@ -380,6 +400,9 @@ mod tests {
             (Form::Device, "dlb", "such as dlb0"),
             (Form::Class, "4", "or any"),
             (Form::Name, ".hidden", "start"),
+            (Form::Weights, "1 2 3", "four numbers"),
+            (Form::Weights, "1 2 3 256", "four numbers"),
+            (Form::Weights, "2 1 3 4", "four numbers"),
             (Form::Links, "a", "queue:priority"),
             (Form::Links, "a:8", "0 to 7"),
             (Form::Links, "a:1 a:2", "twice"),

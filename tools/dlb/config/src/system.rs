@@ -387,7 +387,8 @@ fn read_device(files: &dyn Files, address: &str) -> Result<Device, Unreadable> {
             .iter()
             .filter_map(|(name, form)| {
                 let text = files.read(&dir.join("tuning").join(name)).ok()?;
-                Some((*name, form.canonical(&text).ok()?))
+                // A percentage is -1 beside weights.
+                Some((*name, form.canonical(&text).unwrap_or(text)))
             })
             .collect(),
         vfs: (vfs("sriov_numvfs"), vfs("sriov_totalvfs")),

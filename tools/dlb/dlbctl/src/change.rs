@@ -188,6 +188,17 @@ fn print_plan(context: &mut Context<'_>, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
+/// Percentages and weights say the same thing in two ways: only what was written is kept.
+fn said_once(mut tuning: BTreeMap<&'static str, String>) -> BTreeMap<&'static str, String> {
+    for (percent, weights) in [("qe_sa_pct", "qe_weights"), ("qid_sa_pct", "qid_weights")] {
+        match tuning.get(percent).map(String::as_str) {
+            Some("-1") => tuning.remove(percent),
+            _ => tuning.remove(weights),
+        };
+    }
+    tuning
+}
+
 pub(crate) fn save(
     context: &mut Context<'_>,
     names: &[String],
@@ -208,7 +219,7 @@ pub(crate) fn save(
             let settings = dlb_config::DeviceSettings {
                 sequence_numbers: device.sequence_numbers,
                 cos_bandwidth: device.cos_bandwidth,
-                tuning: device.tuning,
+                tuning: said_once(device.tuning),
                 num_vfs: Some(device.vfs.0).filter(|count| *count > 0),
                 vfs: vfs
                     .iter()

@@ -73,6 +73,8 @@ const SETTINGS: &[Setting] = &[
         good: &["1", "100", "0"],
         bad: &[("101", errno::ERANGE), ("", errno::EINVAL)],
     },
+    weights("tuning/qe_weights", "249 251 253 255"),
+    weights("tuning/qid_weights", "255 255 255 255"),
 ];
 
 const WRR: Setting = Setting {
@@ -93,6 +95,26 @@ const fn slots(name: &'static str) -> Setting {
             ("65", errno::ERANGE),
             ("2048", errno::ERANGE),
             ("auto", errno::EINVAL),
+            ("", errno::EINVAL),
+        ],
+    }
+}
+
+const fn weights(name: &'static str, first: &'static str) -> Setting {
+    Setting {
+        name,
+        first,
+        good: match first.as_bytes() {
+            b"255 255 255 255" => &["0 0 0 0", "10 20 20 255", "255 255 255 255"],
+            _ => &["0 0 0 0", "10 20 20 255", "249 251 253 255"],
+        },
+        bad: &[
+            ("256 256 256 256", errno::ERANGE),
+            ("-1 0 0 0", errno::ERANGE),
+            ("10 9 20 255", errno::EINVAL),
+            ("1 2 3", errno::EINVAL),
+            ("1 2 3 4 5", errno::EINVAL),
+            ("a b c d", errno::EINVAL),
             ("", errno::EINVAL),
         ],
     }
@@ -148,6 +170,27 @@ fn settings() -> Outcome {
         failed.push(format!("{} is there on DLB 2.0", WRR.name));
     }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    Ok(())
+}
+
+/// A percentage and weights are two ways to say one thing: the last one counts.
+fn weights_and_percentages() -> Outcome {
+    let dev = Device::first()?;
+    for (kind, default) in [("qe", "1"), ("qid", "0")] {
+        let (percent, weights) = (
+            format!("tuning/{kind}_sa_pct"),
+            format!("tuning/{kind}_weights"),
+        );
+        dev.obj.set(&percent, 100)?;
+        ensure_eq!(dev.obj.get(&weights)?, "63 127 191 255", "{weights}");
+        dev.obj.set(&weights, "1 2 3 4")?;
+        ensure_eq!(dev.obj.get(&percent)?, "-1", "{percent} beside weights");
+        tree::put(&dev.obj.file("reset"), b"1\n").map_err(|e| format!("reset: {e}"))?;
+        ensure_eq!(dev.obj.get(&weights)?, "1 2 3 4", "{weights} after a reset");
+        dev.obj.set(&percent, 1)?;
+        ensure_eq!(dev.obj.get(&weights)?, "249 251 253 255", "{weights}");
+        dev.obj.set(&percent, default)?;
+    }
     Ok(())
 }
 
@@ -277,6 +320,7 @@ fn kept_over_reset() -> Outcome {
 pub fn run(t: &mut Suite) {
     t.case("totals", totals);
     t.case("settings", settings);
+    t.case("weights and percentages", weights_and_percentages);
     t.case("slots of all widths", slots_of_all_widths);
     t.case("while in use", while_in_use);
     t.case("kept over a reset", kept_over_reset);

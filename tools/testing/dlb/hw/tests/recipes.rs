@@ -208,7 +208,10 @@ fn settings_survive_a_reset_of_the_device() {
     pf.set_watchdog(None, Watchdog::S1).unwrap();
     pf.set_cq_layout(None, false).unwrap();
     pf.set_ingress_alarms(None, false).unwrap();
-    pf.set_starvation_avoidance(None, 101, 50).unwrap();
+    pf.set_preference(None, Arbiter::Elements, Preference::Hardware)
+        .unwrap();
+    pf.set_preference(None, Arbiter::Links, Preference::Percent(50))
+        .unwrap();
     assert!(csr.log.borrow().is_empty());
     pf.init_device(&csr).unwrap();
     let writes = csr.writes();
@@ -226,6 +229,58 @@ fn settings_survive_a_reset_of_the_device() {
         assert!(writes.contains(&expected), "{expected:x?} in {writes:x?}");
     }
     assert!(!writes.iter().any(|(offset, _)| *offset == 0x3400_0004));
+}
+
+#[test]
+fn arbiter_weights() {
+    let csr = Recorder::new(Version::V25);
+    let mut pf = Box::new(Pf::new(Version::V25));
+    let weights = Preference::Weights([10, 20, 20, 255]);
+    pf.set_preference(Some(&csr), Arbiter::Elements, weights)
+        .unwrap();
+    // All arbiters of elements, and none of links.
+    let elements = [
+        0x3400_0004,
+        0x7400_0008,
+        0x7400_0010,
+        0x5400_0008,
+        0x5400_0000,
+        0x7400_0000,
+        0x3400_0008,
+        0x2400_0004,
+    ];
+    assert_eq!(csr.writes(), elements.map(|offset| (offset, 0xff14_140a)));
+    assert_eq!(pf.preference(Arbiter::Elements), weights);
+    assert_eq!(pf.preference(Arbiter::Links), Preference::Percent(0));
+
+    csr.log.borrow_mut().clear();
+    pf.set_preference(Some(&csr), Arbiter::Links, weights)
+        .unwrap();
+    assert_eq!(
+        csr.writes(),
+        [(0x9400_0014, 0xff14_140a), (0x9400_0008, 0xff14_140a)]
+    );
+
+    // What is refused changes nothing.
+    csr.log.borrow_mut().clear();
+    for bad in [
+        Preference::Weights([10, 9, 20, 255]),
+        Preference::Percent(101),
+    ] {
+        assert!(matches!(
+            pf.set_preference(Some(&csr), Arbiter::Elements, bad),
+            Err(Error::Invalid { .. })
+        ));
+    }
+    assert!(csr.log.borrow().is_empty());
+    assert_eq!(pf.preference(Arbiter::Elements), weights);
+
+    // A percentage replaces weights.
+    assert_eq!(
+        Preference::Percent(1).weights(),
+        Some([0xf9, 0xfb, 0xfd, 0xff])
+    );
+    assert_eq!(Preference::Percent(0).weights(), Some([0xff; 4]));
 }
 
 #[test]
