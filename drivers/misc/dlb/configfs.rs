@@ -1219,6 +1219,7 @@ impl Kind for DirPort {
             name: self.name,
             cq_depth: self.cq_depth,
             cq_depth_threshold: self.cq_depth_threshold,
+            producer: self.producer,
             queue: self.queue,
             enabled: self.enabled,
         })

@@ -182,6 +182,8 @@ pub(crate) struct DirPortDesc {
     pub(crate) name: Name,
     pub(crate) cq_depth: u32,
     pub(crate) cq_depth_threshold: u32,
+    /// Whether it mostly sends, and should have a port that is near.
+    pub(crate) producer: bool,
     /// The directed queue that this port consumes; none for a port that only sends.
     pub(crate) queue: Option<Name>,
     pub(crate) enabled: bool,

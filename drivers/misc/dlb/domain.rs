@@ -396,6 +396,7 @@ fn build(
             let args = hw::DirQueueArgs {
                 depth_threshold: queue.depth_threshold,
                 port: None,
+                near: port.producer,
             };
             let id = function
                 .create_dir_queue(domain, &args)
@@ -408,6 +409,7 @@ fn build(
             cq_base: cq.dma_handle(),
             cq_depth: port.cq_depth,
             queue: number,
+            near: port.producer,
             enabled: port.enabled,
         };
         let id = function.create_dir_port(domain, &args).map_err(refused)?;

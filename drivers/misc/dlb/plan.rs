@@ -134,6 +134,7 @@ pub(crate) fn plan(desc: &DomainDesc, facts: &Facts) -> Result<Plan, Refusal> {
             cos_ldb_ports: class_ports(desc),
             cos_strict: desc.cos_strict,
             dir_ports: number(desc.dir_ports.len()),
+            near_dir_ports: count(desc.dir_ports.iter().filter(|port| port.producer)),
             ldb_credits,
             dir_credits,
             hist_list_entries: desc.num_hist_list_entries.or(sum(history.iter().copied())),
@@ -421,6 +422,7 @@ mod tests {
                 name: name("s")?,
                 cq_depth: 8,
                 cq_depth_threshold: 1,
+                producer: false,
                 queue: Some(name("dq")?),
                 enabled: true,
             },
@@ -455,6 +457,17 @@ mod tests {
         let links = plan.links.first().ok_or(ENOENT)?;
         assert_eq!(links.first(), Some(&(0, 3)));
         assert_eq!(plan.dir_queue_of_port.first(), Some(&Some(0)));
+        Ok(())
+    }
+
+    #[test]
+    fn producers_get_near_ports() -> Result {
+        let mut desc = desc()?;
+        assert_eq!(planned(&desc, hw::Version::V2)?.domain.near_dir_ports, 0);
+        let mut port = desc.dir_ports.pop().ok_or(ENOENT)?;
+        port.producer = true;
+        vec::push(&mut desc.dir_ports, port)?;
+        assert_eq!(planned(&desc, hw::Version::V2)?.domain.near_dir_ports, 1);
         Ok(())
     }
 

@@ -11,13 +11,16 @@ use crate::{
         Device, //
     },
     driver,
-    glue::sysfs::{
-        self,
-        Attribute,
-        Group,
-        GroupRef,
-        Groups,
-        Visibility, //
+    glue::{
+        sysfs::{
+            self,
+            Attribute,
+            Group,
+            GroupRef,
+            Groups,
+            Visibility, //
+        },
+        time::now_ns, //
     },
     hw::{
         self,
@@ -347,6 +350,7 @@ const CQ_WATCHDOG: usize = 1;
 const QE_ARBITER: usize = 2;
 const QID_ARBITER: usize = 3;
 const WRR_WEIGHT: usize = 4;
+const PORT_PROBE: usize = 5;
 
 fn arbiter(which: usize) -> Arbiter {
     match which {
@@ -374,6 +378,37 @@ impl<D: HasDevice> Tuning<D> {
         change(data, |pf, csr| {
             pf.set_preference(csr, arbiter(which), Preference::Percent(percent))
         })
+    }
+
+    fn show_probe(data: &D, _: usize, out: &mut Formatter<'_>) -> Result {
+        look(data, out, |pf| {
+            Ok(pf.dir_costs().iter().any(|cost| *cost != 0))
+        })
+    }
+
+    fn store_probe(data: &D, _: usize, input: &[u8]) -> Result {
+        if !parse::flag(input)? {
+            return change(data, |pf, _| {
+                pf.forget_dir_costs();
+                Ok(())
+            });
+        }
+        let _power = Device::power_up(data.device())?;
+        change(data, |pf, csr| match csr {
+            Some(csr) => pf.measure_dir_ports(csr, &now_ns),
+            None => Err(hw::Error::Gone),
+        })
+    }
+
+    fn show_costs(data: &D, _: usize, out: &mut Formatter<'_>) -> Result {
+        let mut state = data.device().lock();
+        let (pf, _) = state.pf()?;
+        let mut blank = "";
+        for cost in pf.dir_costs() {
+            fmt::Write::write_fmt(out, fmt!("{blank}{cost}"))?;
+            blank = " ";
+        }
+        Ok(fmt::Write::write_str(out, "\n")?)
     }
 
     fn show_weights(data: &D, which: usize, out: &mut Formatter<'_>) -> Result {
@@ -456,6 +491,13 @@ impl<D: HasDevice> Group for Tuning<D> {
             Self::show_weights,
             Self::store_weights,
         ),
+        Attribute::rw(
+            c"port_probe",
+            PORT_PROBE,
+            Self::show_probe,
+            Self::store_probe,
+        ),
+        Attribute::ro(c"dir_port_costs", PORT_PROBE, Self::show_costs),
         Attribute::rw(
             c"qidx_wrr_weight",
             WRR_WEIGHT,

@@ -5,10 +5,16 @@
 
 use kernel::bindings;
 
-/// Milliseconds since some time in the past.
-pub(crate) fn now_ms() -> u32 {
+/// Nanoseconds since some time in the past.
+pub(crate) fn now_ns() -> u64 {
     // SAFETY: Plain function, to be called in any context once the machine is up.
     let nanoseconds = unsafe { bindings::ktime_get() };
     // CAST: The clock may wrap.
-    (nanoseconds / 1_000_000) as u32
+    nanoseconds as u64
+}
+
+/// Milliseconds since some time in the past.
+pub(crate) fn now_ms() -> u32 {
+    // CAST: The clock may wrap.
+    (now_ns() / 1_000_000) as u32
 }

@@ -45,6 +45,8 @@ pub struct DomainArgs {
     pub cos_strict: bool,
     /// Directed ports, and as many directed queues.
     pub dir_ports: u32,
+    /// How many of the directed ports shall be near, if it was measured which are.
+    pub near_dir_ports: u32,
     /// Load-balanced credits.
     pub ldb_credits: u32,
     /// Directed credits. On DLB 2.5 there is one pool, and the two are added up.
@@ -135,6 +137,8 @@ pub struct DirQueueArgs {
     pub port: Option<u32>,
     /// Depth the fill level in CQ entries is measured against.
     pub depth_threshold: u32,
+    /// Whether its port shall be one of the near ones.
+    pub near: bool,
 }
 
 /// A new load-balanced port.
@@ -165,6 +169,8 @@ pub struct DirPortArgs {
     pub cq_depth: u32,
     /// The existing queue it belongs to; [`None`] if that is created later, or never.
     pub queue: Option<u32>,
+    /// Whether it shall be one of the near ones of its domain.
+    pub near: bool,
     /// Whether the consumer queue is switched on now, rather than enabled later.
     pub enabled: bool,
 }
@@ -302,18 +308,36 @@ impl Pf {
             self.attach_ldb_ports(d, owner, n, Some(cos), args.cos_strict);
         }
         self.attach_ldb_ports(d, owner, args.ldb_ports, None, false);
-        let free = self
-            .dir_pairs_mut()
-            .iter_mut()
-            .filter(|p| p.owner == owner && p.domain.is_none());
-        for pair in free.take(args.dir_ports as usize) {
-            pair.domain = Maybe::some(d);
+        for n in 0..args.dir_ports {
+            let near = n < args.near_dir_ports;
+            let free = |p: &DirPair| p.owner == owner && p.domain.is_none();
+            if let Some(p) = self.next_dir_pair(near, &free) {
+                self.dir_pair_mut(p)?.domain = Maybe::some(d);
+            }
         }
 
         let io = Io::new(csr, self.version);
         self.hal()
             .set_credits(&io, d.into(), args.ldb_credits, args.dir_credits);
         Ok(id)
+    }
+
+    /// The nearest pair of those that will do, or the farthest, which leaves near ones to others. Of
+    /// pairs that are equally far the first.
+    fn next_dir_pair(&self, near: bool, will_do: &dyn Fn(&DirPair) -> bool) -> Option<u8> {
+        let mut best: Option<(u8, u32)> = None;
+        for (p, (pair, cost)) in
+            (0..num(MAX_DIR_PORTS)).zip(self.dir_pairs().iter().zip(&self.dir_costs))
+        {
+            let better = best.is_none_or(|(_, best)| match near {
+                true => *cost < best,
+                false => *cost > best,
+            });
+            if better && will_do(pair) {
+                best = Some((p, *cost));
+            }
+        }
+        best.map(|(p, _)| p)
     }
 
     fn attach_ldb_ports(&mut self, d: u8, owner: Owner, n: u32, cos: Option<u8>, strict: bool) {
@@ -525,7 +549,7 @@ impl Pf {
                     false => p,
                 }
             }
-            None => self.free_dir_pair(d, Resource::DirQueues)?,
+            None => self.free_dir_pair(d, Resource::DirQueues, args.near)?,
         };
         let ndir = self.limits().dir_ports;
         let pair = self.dir_pair_mut(p)?;
@@ -559,11 +583,8 @@ impl Pf {
     }
 
     /// A pair of a domain of which neither half exists.
-    fn free_dir_pair(&self, d: u8, what: Resource) -> Result<u8> {
-        self.dir_pairs()
-            .iter()
-            .position(|p| p.domain.is(d) && !p.queue && !p.port)
-            .map(num)
+    fn free_dir_pair(&self, d: u8, what: Resource, near: bool) -> Result<u8> {
+        self.next_dir_pair(near, &|p| p.domain.is(d) && !p.queue && !p.port)
             .ok_or(Error::NoSpace {
                 what,
                 asked: 1,
@@ -757,7 +778,7 @@ impl Pf {
                     false => p,
                 }
             }
-            None => self.free_dir_pair(d, Resource::DirPorts)?,
+            None => self.free_dir_pair(d, Resource::DirPorts, args.near)?,
         };
         let ndir = self.limits().dir_ports;
         let pair = self.dir_pair_mut(p)?;

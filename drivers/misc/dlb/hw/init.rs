@@ -12,6 +12,7 @@ use super::error::InUse;
 use super::error::Param;
 use super::error::Result;
 use super::error::Wait;
+use super::hcw::Hcw;
 use super::io::Csr;
 use super::io::Io;
 use super::irq::Budget;
@@ -27,6 +28,7 @@ use super::regs::ro::*;
 use super::regs::sys::*;
 use super::regs::Register;
 use super::resources::*;
+use super::Port;
 use super::Version;
 
 /// How often readiness is looked at, and how long to wait in between: two seconds in all. At
@@ -67,6 +69,10 @@ impl Watchdog {
         }
     }
 }
+
+/// How often each port is measured, and with how many lines.
+const PROBE_ROUNDS: u32 = 8;
+const PROBE_LINES: u32 = 32;
 
 /// What an arbiter chooses among.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -608,6 +614,74 @@ impl Pf {
     fn apply_wrr_weight(&self, io: &Io<'_>) {
         let weight = self.settings.wrr_weight.into();
         io.update(LSP_CFG_LSP_CSR_CONTROL, |r| r.ldb_wrr_count_base(weight));
+    }
+
+    /// Measures how long the processor that this runs on takes to store a line to each directed
+    /// port, by a clock in nanoseconds. What is found decides which ports producers get.
+    ///
+    /// Nothing is configured meanwhile, so that the device drops what it is sent. The shortest of
+    /// several times counts: whatever else the processor did only makes them longer.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Busy`] while there is a domain.
+    /// - [`Error::Gone`] if the device does not answer.
+    pub fn measure_dir_ports(&mut self, csr: &dyn Csr, clock_ns: &dyn Fn() -> u64) -> Result {
+        if self.domains.iter().any(|d| d.configured) {
+            return Err(Error::Busy(InUse::Domains));
+        }
+        let io = Io::new(csr, self.version);
+        let alarms = core::mem::replace(&mut self.settings.ingress_alarms, false);
+        self.apply_ingress_alarms(&io);
+        let result = self.time_dir_ports(&io, clock_ns);
+        // What the device has noted of it would be told as somebody's error later.
+        io.write(
+            SYS_ALARM_PF_SYND0,
+            SYS_ALARM_PF_SYND0::zeroed().valid(1).more(1),
+        );
+        self.settings.ingress_alarms = alarms;
+        self.apply_ingress_alarms(&io);
+        result.and(io.flush())
+    }
+
+    fn time_dir_ports(&mut self, io: &Io<'_>, clock_ns: &dyn Fn() -> u64) -> Result {
+        // A line of nothing but zeros may be stored as nothing.
+        let first = Hcw {
+            data: 1,
+            ..Hcw::NOOP
+        };
+        let line = [first, Hcw::NOOP, Hcw::NOOP, Hcw::NOOP];
+        let mut costs = [0; MAX_DIR_PORTS];
+        for (port, cost) in (0..num(self.dir_pairs().len())).zip(&mut costs) {
+            let mut best = u64::MAX;
+            for _ in 0..PROBE_ROUNDS {
+                io.flush()?;
+                let start = clock_ns();
+                for _ in 0..PROBE_LINES {
+                    io.csr().pp_line(Port::Dir(port), &line);
+                }
+                // Stores are done when a read that follows them is.
+                io.flush()?;
+                best = best.min(clock_ns().wrapping_sub(start));
+            }
+            // 0 would mean that nothing is known.
+            *cost = u32::try_from(best / u64::from(PROBE_LINES))
+                .unwrap_or(u32::MAX)
+                .max(1);
+        }
+        self.dir_costs = costs;
+        Ok(())
+    }
+
+    /// Forgets what was measured: all ports are alike.
+    pub fn forget_dir_costs(&mut self) {
+        self.dir_costs = [0; MAX_DIR_PORTS];
+    }
+
+    /// Nanoseconds that a line takes to each directed port; 0 if that was not measured.
+    pub fn dir_costs(&self) -> &[u32] {
+        let ports = self.dir_pairs().len();
+        self.dir_costs.get(..ports).unwrap_or(&[])
     }
 
     /// Switches the alarms of ingress errors. A storm of them switches them off.

@@ -275,6 +275,8 @@ pub struct Pf {
     pub(super) ldb_queues: [LdbQueue; MAX_LDB_QUEUES],
     pub(super) ldb_ports: [LdbPort; MAX_LDB_PORTS],
     pub(super) dir_pairs: [DirPair; MAX_DIR_PORTS],
+    /// Nanoseconds that a line takes to each directed port; 0 if that was not measured.
+    pub(super) dir_costs: [u32; MAX_DIR_PORTS],
     pub(super) vfs: [Vf; MAX_VFS],
 }
 
@@ -353,6 +355,7 @@ impl Pf {
             ldb_queues: [LdbQueue::default(); MAX_LDB_QUEUES],
             ldb_ports: [LdbPort::default(); MAX_LDB_PORTS],
             dir_pairs: [DirPair::default(); MAX_DIR_PORTS],
+            dir_costs: [0; MAX_DIR_PORTS],
             vfs: [Vf::default(); MAX_VFS],
         };
         pf.init(version);

@@ -282,6 +282,8 @@ impl Pf {
                     cos_ldb_ports: args.num_cos_ldb_ports,
                     cos_strict: args.cos_strict != 0,
                     dir_ports: args.num_dir_ports,
+                    // The messages have no word for it.
+                    near_dir_ports: 0,
                     ldb_credits: args.num_ldb_credits,
                     dir_credits: args.num_dir_credits,
                     hist_list_entries: args.num_hist_list_entries,
@@ -313,6 +315,7 @@ impl Pf {
                 let queue = DirQueueArgs {
                     port: Some(args.port_id).filter(|id| *id != NO_ID),
                     depth_threshold: args.depth_threshold,
+                    near: false,
                 };
                 let result = self.create_dir_queue(csr, func, args.domain_id, &queue);
                 r.outcome(result)
@@ -338,6 +341,7 @@ impl Pf {
                     cq_base: args.cq_base_address,
                     cq_depth: args.cq_depth.into(),
                     queue: Some(args.queue_id as u32).filter(|id| *id != NO_ID),
+                    near: false,
                     enabled: true,
                 };
                 let result = self.create_dir_port(csr, func, args.domain_id, &port);

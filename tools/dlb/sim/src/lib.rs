@@ -360,6 +360,7 @@ impl Sim {
             cq_depth: depth,
             queue: None,
             enabled: true,
+            near: false,
         };
         let csr = &*self.shared;
         let port = self.pf.create_dir_port(csr, Func::Pf, self.domain, &args);
@@ -367,6 +368,7 @@ impl Sim {
         let args = DirQueueArgs {
             port: Some(port),
             depth_threshold: 256,
+            near: false,
         };
         let queue = self.pf.create_dir_queue(csr, Func::Pf, self.domain, &args);
         let queue = dlb::DirQueue(queue.expect("the port has no queue yet") as u8);

@@ -757,6 +757,91 @@ fn empty_dev_directory() -> Outcome {
     Ok(())
 }
 
+/// Which ports are near is measured when it is asked for; producers get those.
+fn near_ports() -> Outcome {
+    let dev = Device::first()?;
+    let costs = || -> Result<Vec<u64>, String> {
+        let text = dev.obj.get("tuning/dir_port_costs")?;
+        text.split(' ')
+            .map(|cost| cost.parse().map_err(|_| format!("costs: {text}")))
+            .collect()
+    };
+    ensure_eq!(
+        dev.obj.get("tuning/port_probe")?,
+        "0",
+        "port_probe at first"
+    );
+    ensure!(costs()?.iter().all(|cost| *cost == 0), "costs at first");
+    for bad in ["2", "-1"] {
+        ensure_eq!(
+            dev.obj.set("tuning/port_probe", bad),
+            Err(errno::ERANGE),
+            "port_probe {bad}"
+        );
+    }
+    let d = Domain::make("near")?;
+    let producer = |i: usize| i % 2 == 1;
+    for i in 0..7 {
+        let port = d.add("dir_ports", &format!("p{i}"))?;
+        port.set("producer", u32::from(producer(i)))?;
+    }
+    d.add("dir_queues", "q")?.set("port", "p3")?;
+    d.enable().map_err(|e| why(&d, e))?;
+    ensure_eq!(
+        dev.obj.set("tuning/port_probe", 1),
+        Err(errno::EBUSY),
+        "a measurement beside a domain"
+    );
+    d.disable()?;
+
+    dev.obj.set("tuning/port_probe", 1)?;
+    ensure_eq!(dev.obj.get("tuning/port_probe")?, "1", "port_probe");
+    let costs_now = costs()?;
+    ensure_eq!(
+        costs_now.len(),
+        if dev.is_v25() { 96 } else { 64 },
+        "number of costs"
+    );
+    ensure!(
+        costs_now.iter().all(|cost| *cost != 0),
+        "costs: {costs_now:?}"
+    );
+    d.enable().map_err(|e| why(&d, e))?;
+    let mut sorted = costs_now.clone();
+    sorted.sort_unstable();
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    for i in 0..7 {
+        let id: usize = d
+            .on("dir_ports", &format!("p{i}"))
+            .get("id")?
+            .parse()
+            .map_err(|_| "id")?;
+        let cost = *costs_now.get(id).ok_or("id of a port")?;
+        match producer(i) {
+            true => near.push(cost),
+            false => far.push(cost),
+        }
+    }
+    near.sort_unstable();
+    far.sort_unstable();
+    ensure_eq!(near, sorted[..3], "what producers got, of {sorted:?}");
+    ensure_eq!(
+        far,
+        sorted[sorted.len() - 4..],
+        "what others got, of {sorted:?}"
+    );
+    // What the measurement stored is nobody's error.
+    ensure_eq!(dev.obj.get("ingress_err_en")?, "1", "ingress_err_en");
+    ensure_eq!(d.get("alerts")?, "0", "alerts");
+    d.disable()?;
+
+    dev.obj.set("tuning/port_probe", 0)?;
+    ensure!(costs()?.iter().all(|cost| *cost == 0), "costs afterwards");
+    d.enable().map_err(|e| why(&d, e))?;
+    ensure_eq!(d.on("dir_ports", "p0").get("id")?, "0", "all are alike");
+    Ok(())
+}
+
 pub fn run(t: &mut Suite) {
     t.case("build and give back", build_and_give_back);
     t.case("device files", nodes);
@@ -771,9 +856,10 @@ pub fn run(t: &mut Suite) {
     }
     t.case("32 domains", thirty_two_domains);
     t.case("history list in pieces", scattered_history_list);
-    // Only the physical function may change how many each queue has.
+    // Only the physical function may change how many each queue has, and measure.
     if Device::first().is_ok_and(|d| !d.is_virtual()) {
         t.case("sequence numbers", sequence_numbers);
+        t.case("near ports", near_ports);
     }
     t.case("contradictions", contradictions);
     t.case("half-way", half_way);

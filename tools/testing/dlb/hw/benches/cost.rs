@@ -99,6 +99,7 @@ fn build(f: &dyn Function, sim: &Sim, who: Requester, shape: Shape) -> u32 {
             &DirQueueArgs {
                 port: Some(port),
                 depth_threshold: 32,
+                near: false,
             },
         );
         f.interrupt(d, PortId::Dir(port));

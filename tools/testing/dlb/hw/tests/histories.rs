@@ -191,6 +191,7 @@ impl World {
                 let args = DirQueueArgs {
                     port: None,
                     depth_threshold: 32,
+                    near: false,
                 };
                 let q = self
                     .pf
@@ -201,6 +202,7 @@ impl World {
                     cq_depth: depth,
                     queue: Some(q),
                     enabled: true,
+                    near: false,
                 };
                 let p = self
                     .pf

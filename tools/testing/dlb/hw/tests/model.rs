@@ -177,11 +177,13 @@ fn build(
                 cq_depth: depth,
                 queue: None,
                 enabled: true,
+                near: false,
             };
             let p = pf.create_dir_port(sim, Func::Pf, id, &args).unwrap();
             let args = DirQueueArgs {
                 port: Some(p),
                 depth_threshold: 64,
+                near: false,
             };
             let q = pf.create_dir_queue(sim, Func::Pf, id, &args).unwrap();
             let page = Port::Dir(p as u8);
@@ -792,6 +794,7 @@ fn half_built_domains_can_be_reset() {
         let args = DirQueueArgs {
             port: None,
             depth_threshold: 8,
+            near: false,
         };
         let q = pf.create_dir_queue(&sim, Func::Pf, d, &args).unwrap();
         let base = sim.allocate_cq(Requester::Pf);
@@ -800,6 +803,7 @@ fn half_built_domains_can_be_reset() {
             cq_depth: 8,
             queue: None,
             enabled: true,
+            near: false,
         };
         let p = pf.create_dir_port(&sim, Func::Pf, d, &args).unwrap();
         assert_ne!(p, q);

@@ -283,6 +283,105 @@ fn arbiter_weights() {
     assert_eq!(Preference::Percent(0).weights(), Some([0xff; 4]));
 }
 
+/// Which ports are near is measured, and then decides what producers get; others leave them alone.
+#[test]
+fn producers_get_near_ports() {
+    use std::cell::Cell;
+
+    let csr = Recorder::new(Version::V25);
+    let mut pf = Box::new(Pf::new(Version::V25));
+    let create = |pf: &mut Pf, ports: &[bool]| {
+        let args = DomainArgs {
+            dir_ports: ports.len() as u32,
+            near_dir_ports: ports.iter().filter(|near| **near).count() as u32,
+            ..DomainArgs::default()
+        };
+        let d = pf.create_domain(&csr, Func::Pf, &args).unwrap();
+        let ids: Vec<u32> = ports
+            .iter()
+            .map(|near| {
+                let args = DirPortArgs {
+                    cq_depth: 8,
+                    near: *near,
+                    ..DirPortArgs::default()
+                };
+                pf.create_dir_port(&csr, Func::Pf, d, &args).unwrap()
+            })
+            .collect();
+        (d, ids)
+    };
+
+    // Nothing is known: the first ones.
+    let (d, ids) = create(&mut pf, &[false, true, false]);
+    assert_eq!(ids, [0, 1, 2]);
+    assert_eq!(
+        pf.measure_dir_ports(&csr, &|| 0),
+        Err(Error::Busy(InUse::Domains))
+    );
+    assert!(pf.dir_costs().iter().all(|cost| *cost == 0));
+    pf.forget();
+    let _ = d;
+
+    // The clock is read twice in each of 8 rounds. Port 40 is the nearest, then 7 and 95; port 3 is
+    // the farthest. Only the best round counts.
+    let calls = Cell::new(0u64);
+    let clock = || {
+        let call = calls.replace(calls.get() + 1);
+        let (port, round, end) = (call / 16, call / 2 % 8, call % 2);
+        let cost = match port {
+            40 => 50,
+            7 => 60,
+            95 => 61,
+            3 => 900,
+            _ => 100,
+        };
+        let noise = if round == 5 { 0 } else { 77 };
+        match end {
+            0 => call * 1_000_000,
+            _ => (call - 1) * 1_000_000 + (cost + noise) * 32,
+        }
+    };
+    csr.log.borrow_mut().clear();
+    pf.measure_dir_ports(&csr, &clock).unwrap();
+    assert_eq!(pf.dir_costs().len(), 96);
+    assert_eq!(pf.dir_costs()[40], 50);
+    assert_eq!(pf.dir_costs()[3], 900);
+    assert_eq!(pf.dir_costs()[4], 100);
+    let log = csr.log.borrow().clone();
+    let lines = log.iter().filter(|access| match access {
+        Access::Line(_, line) => line.iter().any(|hcw| *hcw != Hcw::default()),
+        _ => false,
+    });
+    assert_eq!(lines.count(), 96 * 8 * 32);
+    // The alarms are off meanwhile, and on afterwards.
+    assert!(pf.settings().ingress_alarms);
+    let alarms: Vec<usize> = (0..log.len())
+        .filter(|at| matches!(log[*at], Access::Write(Bar::Csr, 0x1000_0300, _)))
+        .collect();
+    assert_eq!(alarms.len(), 2);
+    assert_eq!(
+        log[alarms[0]],
+        Access::Write(Bar::Csr, 0x1000_0300, 0),
+        "off"
+    );
+    assert!(!log[..alarms[0]]
+        .iter()
+        .chain(&log[alarms[1]..])
+        .any(|access| matches!(access, Access::Line(..))));
+
+    let (_, ids) = create(&mut pf, &[false, true, true, false, true]);
+    assert_eq!(ids, [3, 40, 7, 0, 95]);
+    // They are known over a reset.
+    pf.forget();
+    pf.init_device(&csr).unwrap();
+    let (_, ids) = create(&mut pf, &[true]);
+    assert_eq!(ids, [40]);
+    pf.forget();
+    pf.forget_dir_costs();
+    let (_, ids) = create(&mut pf, &[true]);
+    assert_eq!(ids, [0]);
+}
+
 #[test]
 fn bad_settings_are_refused_and_change_nothing() {
     let csr = Recorder::new(Version::V2);

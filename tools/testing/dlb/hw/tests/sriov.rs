@@ -207,6 +207,7 @@ fn setup(bar: &Bar0<'_>, dev: &VfDev) -> Setup {
     let args = DirQueueArgs {
         port: None,
         depth_threshold: 16,
+        near: false,
     };
     let queue = dev.create_dir_queue(bar, domain, &args).unwrap();
     let args = DirPortArgs {
@@ -214,6 +215,7 @@ fn setup(bar: &Bar0<'_>, dev: &VfDev) -> Setup {
         cq_depth: 16,
         queue: Some(queue),
         enabled: true,
+        near: false,
     };
     let p = dev.create_dir_port(bar, domain, &args).unwrap();
     for (port, _) in &ports {
@@ -548,11 +550,13 @@ fn a_vf_cannot_reach_what_is_not_its_own() {
             cq_depth: 8,
             queue: None,
             enabled: true,
+            near: false,
         };
         let p = dev.create_dir_port(&bar, d, &args).unwrap();
         let args = DirQueueArgs {
             port: Some(p),
             depth_threshold: 8,
+            near: false,
         };
         let q = dev.create_dir_queue(&bar, d, &args).unwrap();
         dev.start_domain(&bar, d).unwrap();
@@ -1450,6 +1454,7 @@ fn errors_of_one_vf_silence_nobody_else() {
                 cq_depth: 8,
                 queue: None,
                 enabled: true,
+                near: false,
             };
             let p = pf.create_dir_port(sim, Func::Pf, d, &args).unwrap();
             let p = pf.physical_port(Func::Pf, d, PortId::Dir(p)).unwrap();
