@@ -447,6 +447,36 @@ impl DomainOwner for Domain {
         inner.phase = phase;
         inner.pins.clear();
     }
+
+    fn link_given_up(&self, live: &Arc<Live>, port: usize, queue: usize, priority: Option<u8>) {
+        let _op = self.op.lock();
+        let mut inner = self.inner.lock();
+        if !matches!(&inner.phase, Phase::Enabled(present) if Arc::ptr_eq(present, live)) {
+            return;
+        }
+        let Some(queue) = inner.ldb_queues.get(queue).map(|queue| queue.config.name) else {
+            return;
+        };
+        let Some(port) = inner.ldb_ports.get_mut(port) else {
+            return;
+        };
+        port.config.links.put(queue, priority);
+        let name = port.config.name;
+        let number = port
+            .config
+            .links
+            .iter()
+            .fold(0u32, |n, _| n.saturating_add(1));
+        let what = match priority {
+            Some(_) => "unlinking",
+            None => "linking",
+        };
+        let text = CString::try_from_fmt(fmt!(
+            "ldb_ports/{name}: links: {what} {queue} took too long and was given up"
+        ));
+        inner.error = Words::new(ETIMEDOUT, text.ok());
+        trace::links(&self.name, &name, number, &Err(ETIMEDOUT));
+    }
 }
 
 /// Why something was refused.

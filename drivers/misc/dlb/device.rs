@@ -82,6 +82,8 @@ pub(crate) trait Function: Send {
     fn link(&mut self, domain: u32, port: u32, queue: u32, priority: u32) -> hw::Result;
     fn unlink(&mut self, domain: u32, port: u32, queue: u32) -> hw::Result;
     fn pending_unlinks(&self, domain: u32, port: u32) -> hw::Result<u32>;
+    /// The priority of a link that there is or will be. Only the physical function knows.
+    fn link_priority(&self, domain: u32, port: u32, queue: u32) -> hw::Result<Option<u8>>;
     /// Advances what links and unlinks are under way by a step; returns how many there are.
     fn service_pending(&mut self, stuck: &mut dyn FnMut(hw::links::StuckLink)) -> hw::Result<u32>;
     fn start(&mut self, domain: u32) -> hw::Result;
@@ -231,12 +233,29 @@ struct LinkWorker {
     device: Arc<Device>,
 }
 
+impl LinkWorker {
+    /// Tells all domains that links are not what they were told before.
+    fn reconcile(&self) {
+        // From the end, so that domains which go or come meanwhile let none be left out.
+        let mut index = self.device.lock().domains.len();
+        while let Some(before) = index.checked_sub(1) {
+            index = before;
+            let live = self.device.lock().domains.get(index).cloned();
+            if let Some(live) = live {
+                live.reconcile_links();
+            }
+        }
+    }
+}
+
 impl Run for LinkWorker {
     fn run(&self) -> Option<Msecs> {
         let dev = self.device.binding.device();
+        let mut any = false;
         let mut state = self.device.lock();
         let mut limits = self.device.stuck.lock();
         let pending = state.function().ok()?.service_pending(&mut |link| {
+            any = true;
             let limit = match link.port.func {
                 hw::Func::Pf => limits.last_mut(),
                 hw::Func::Vf(vf) => limits.get_mut(usize::from(vf)),
@@ -255,6 +274,11 @@ impl Run for LinkWorker {
                 link.queue
             );
         });
+        drop(limits);
+        drop(state);
+        if any {
+            self.reconcile();
+        }
         matches!(pending, Ok(1..)).then_some(LINK_POLL_MS)
     }
 }

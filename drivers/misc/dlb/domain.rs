@@ -70,6 +70,9 @@ use crate::{
 pub(crate) trait DomainOwner: Send + Sync {
     /// The domain has ended. Called without any lock of the core held.
     fn ended(&self, live: &Arc<Live>, why: End);
+    /// The change of a link took too long and was given up: the queue is still linked to the port,
+    /// with this priority, or is not. Called without any lock of the core held.
+    fn link_given_up(&self, live: &Arc<Live>, port: usize, queue: usize, priority: Option<u8>);
 }
 
 /// A domain that exists in hardware.
@@ -822,6 +825,49 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// Looks which links there are in the hardware, and tells the owner about those that are not as
+    /// they were left, because a change of them was given up.
+    pub(crate) fn reconcile_links(self: &Arc<Self>) {
+        for index in 0..self.num_ldb_ports {
+            while let Some((queue, priority)) = self.reconcile_link(index) {
+                let owner = self.inner.lock().owner.clone();
+                if let Some(owner) = owner {
+                    owner.link_given_up(self, index, queue, priority);
+                }
+            }
+        }
+    }
+
+    /// Takes over one link of a port that is not as it was left.
+    fn reconcile_link(&self, index: usize) -> Option<(usize, Option<u8>)> {
+        let port = self.port_id(Shelf::Ldb, index)?;
+        let found = self.with(|inner, function| {
+            let Some(links) = inner.links.get_mut(index) else {
+                return Ok(None);
+            };
+            for (place, queue) in (0..self.ldb_queues.len()).zip(self.ldb_queues.iter()) {
+                let real = function.link_priority(self.id, port, *queue)?;
+                let known = links.iter().position(|link| link.0 == place);
+                match (known, real) {
+                    (Some(at), None) => {
+                        vec::remove(links, at);
+                        return Ok(Some((place, None)));
+                    }
+                    (None, Some(priority)) => {
+                        // Without memory for it it stays as it is, and so does the description.
+                        if vec::push(links, (place, priority)).is_err() {
+                            return Ok(None);
+                        }
+                        return Ok(Some((place, Some(priority))));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(None)
+        });
+        found.ok().flatten()
     }
 
     /// Something happened to the domain that its users should know.

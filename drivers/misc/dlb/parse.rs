@@ -291,6 +291,15 @@ impl Links {
         })
     }
 
+    /// Makes a link be there with this priority, or not be there.
+    pub(crate) fn put(&mut self, queue: Name, priority: Option<u8>) {
+        let _ = self.remove(queue);
+        if let Some(priority) = priority {
+            // What the hardware has fits here, too.
+            let _ = self.add(LinkDesc { queue, priority });
+        }
+    }
+
     fn find(&mut self, queue: Name) -> Option<&mut LinkDesc> {
         self.0.iter_mut().flatten().find(|link| link.queue == queue)
     }

@@ -251,6 +251,10 @@ impl Function for PhysicalFunction {
         self.hw.pending_unmaps(Func::Pf, domain, port)
     }
 
+    fn link_priority(&self, domain: u32, port: u32, queue: u32) -> hw::Result<Option<u8>> {
+        self.hw.link_priority(Func::Pf, domain, port, queue)
+    }
+
     fn service_pending(&mut self, stuck: &mut dyn FnMut(StuckLink)) -> hw::Result<u32> {
         self.hw.service_pending(&*self.regs, now_ms(), stuck)
     }

@@ -435,6 +435,11 @@ impl Function for VirtualFunction {
         self.ask(|vf, csr| vf.pending_unmaps(csr, domain, port))
     }
 
+    fn link_priority(&self, _: u32, _: u32, _: u32) -> hw::Result<Option<u8>> {
+        // There is no message that asks for it.
+        Err(hw::Error::Internal)
+    }
+
     fn service_pending(&mut self, _stuck: &mut dyn FnMut(StuckLink)) -> hw::Result<u32> {
         // The physical function finishes what is under way.
         Ok(0)

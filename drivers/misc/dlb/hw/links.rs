@@ -151,6 +151,35 @@ impl Pf {
         Ok(self.find_place(p, linked).is_some())
     }
 
+    /// The priority with which a queue is linked to a port, or will be once what is under way is
+    /// done; [`None`] if it is not, or is being unlinked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn link_priority(
+        &self,
+        func: Func,
+        domain: u32,
+        port: u32,
+        queue: u32,
+    ) -> Result<Option<u8>> {
+        let d = self.find_domain(func, domain)?;
+        let p = self.find_ldb_port(func, d, port)?;
+        let q = self.find_ldb_queue(func, d, queue)?;
+        Ok(self
+            .ldb_port(p)?
+            .links
+            .iter()
+            .find_map(|link| match link.state {
+                _ if link.next.is(q) => Some(link.next_priority),
+                LinkState::Mapped | LinkState::MapInProgress if link.queue == q => {
+                    Some(link.priority)
+                }
+                _ => None,
+            }))
+    }
+
     /// Links a queue to a port, or changes the priority of the link. Once the domain has been
     /// started, success may mean that the link is under way; see [`Self::service_pending`].
     ///

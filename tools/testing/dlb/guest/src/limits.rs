@@ -378,6 +378,142 @@ fn links_under_traffic() -> Outcome {
     Ok(())
 }
 
+/// A program that does not complete its events holds its links. What was asked for is given up
+/// after a while, and said; files show what there is, and all of it can be done again.
+fn stuck_links() -> Outcome {
+    let d = Domain::make("stuck")?;
+    d.add("ldb_queues", "a")?;
+    d.add("ldb_queues", "b")?;
+    d.add("dir_ports", "source")?;
+    d.add("ldb_ports", "w0")?.set("links", "a:3 b:1")?;
+    d.add("ldb_ports", "w1")?;
+    d.enable().map_err(|e| why(&d, e))?;
+    let mut w0 = Port::open(&d.node("w0"), 64)?;
+    let mut w1 = Port::open(&d.node("w1"), 64)?;
+    let source = Port::open(&d.node("source"), 64)?;
+    let (a, b) = (id(&d.on("ldb_queues", "a"))?, id(&d.on("ldb_queues", "b"))?);
+    let (p0, p1) = (d.on("ldb_ports", "w0"), d.on("ldb_ports", "w1"));
+    let same = |obj: &Object, want: &str| -> Outcome {
+        let links = obj.get("links")?;
+        let mut have: Vec<_> = links.split(' ').collect();
+        have.sort_unstable();
+        ensure_eq!(have.join(" "), want, "links");
+        Ok(())
+    };
+
+    send(&source, a, Sched::Unordered, 0..1);
+    ensure_eq!(take_all(&mut w0), [0], "the event that is kept");
+    p0.set("links", "-a")?;
+    same(&p0, "b:1")?;
+    ensure_eq!(p0.get("pending_unlinks")?, "1", "pending_unlinks");
+    let until = Instant::now() + Duration::from_secs(60);
+    while p0.get("pending_unlinks")? != "0" {
+        ensure!(Instant::now() < until, "pending for ever");
+        std::thread::sleep(SETTLE);
+    }
+    // The domain is told after the device is.
+    let told = || d.get("error").is_ok_and(|words| !words.is_empty());
+    while !told() {
+        ensure!(Instant::now() < until, "nobody says so");
+        std::thread::sleep(SETTLE);
+    }
+    let words = d.get("error")?;
+    for part in ["ldb_ports/w0", "unlinking a", "given up"] {
+        ensure!(words.contains(part), "error is {words:?}");
+    }
+    same(&p0, "a:3 b:1")?;
+    ensure_eq!(d.get("state")?, "enabled", "state");
+
+    // Both queues go on, and nothing is held up.
+    send(&source, a, Sched::Unordered, 1..3);
+    send(&source, b, Sched::Unordered, 3..5);
+    let mut got = take_all(&mut w0);
+    got.sort_unstable();
+    ensure_eq!(got, [1, 2, 3, 4], "events after it was given up");
+
+    // Once the events are completed it works.
+    for _ in 0..5 {
+        w0.push(Hcw::bare(cmd::REL));
+    }
+    w0.push(Hcw::tokens(5));
+    p0.set("links", "-a")?;
+    let until = Instant::now() + Duration::from_secs(10);
+    while p0.get("pending_unlinks")? != "0" {
+        ensure!(Instant::now() < until, "the second removal does not end");
+    }
+    same(&p0, "b:1")?;
+    p1.set("links", "a:0")?;
+    send(&source, a, Sched::Unordered, 5..6);
+    ensure_eq!(take_all(&mut w1), [5], "the queue at its new port");
+    ensure_eq!(take_all(&mut w0), [0u64; 0], "the port that it left");
+    d.disable()?;
+    Ok(())
+}
+
+/// A full set of links is replaced by another one while events flow.
+fn exchange_of_a_full_set() -> Outcome {
+    let d = Domain::make("swap")?;
+    let names: Vec<_> = (0..16).map(|n| format!("q{n}")).collect();
+    for name in &names {
+        d.add("ldb_queues", name)?;
+    }
+    d.add("dir_ports", "source")?;
+    let set = |half: usize| -> String {
+        let links: Vec<_> = names[half * 8..half * 8 + 8]
+            .iter()
+            .enumerate()
+            .map(|(n, name)| format!("{name}:{n}"))
+            .collect();
+        links.join(" ")
+    };
+    d.add("ldb_ports", "w")?.set("links", set(0))?;
+    d.enable().map_err(|e| why(&d, e))?;
+    let source = Port::open(&d.node("source"), 64)?;
+    let mut w = Port::open(&d.node("w"), 64)?;
+    let mut qids = Vec::new();
+    for name in &names {
+        qids.push(id(&d.on("ldb_queues", name))?);
+    }
+    let port = d.on("ldb_ports", "w");
+    let mut drain = || {
+        let some = take_all(&mut w);
+        for _ in &some {
+            w.push(Hcw::bare(cmd::REL));
+        }
+        if !some.is_empty() {
+            w.push(Hcw::tokens(some.len() as u16));
+        }
+        some
+    };
+    let mut half = 0;
+    for round in 0..10 {
+        let until = Instant::now() + Duration::from_secs(20);
+        // To all sixteen, of which eight are linked; the exchange comes while those are on their way.
+        for (n, qid) in qids.iter().enumerate() {
+            send(&source, *qid, Sched::Unordered, n as u64..n as u64 + 1);
+        }
+        let mut got = Vec::new();
+        while got.len() < 16 {
+            half = 1 - half;
+            port.set("links", set(half))
+                .map_err(|e| format!("round {round}: {e}: {:?}", d.get("error")))?;
+            ensure_eq!(port.get("links")?, set(half), "round {round}: links");
+            while port.get("pending_unlinks")? != "0" {
+                ensure!(Instant::now() < until, "round {round}: unlinks pending");
+                got.extend(drain());
+            }
+            got.extend(drain());
+            ensure!(Instant::now() < until, "round {round}: only {got:?} came");
+        }
+        got.sort_unstable();
+        let all: Vec<u64> = (0..16).collect();
+        ensure_eq!(got, all, "round {round}: events");
+    }
+    drop(source);
+    d.disable()?;
+    Ok(())
+}
+
 /// A port cannot send to another domain's queues, nor one domain use another's credits.
 fn tenants() -> Outcome {
     let (one, two) = (small("one")?, small("two")?);
@@ -616,6 +752,8 @@ pub fn run(t: &mut Suite) {
     t.case("types a queue takes", types_a_queue_takes);
     t.case("stop and go", stop_and_go);
     t.case("links under traffic", links_under_traffic);
+    t.case("links that are stuck", stuck_links);
+    t.case("exchange of a full set of links", exchange_of_a_full_set);
     t.case("two tenants", tenants);
     t.case("nothing is inherited", nothing_is_inherited);
     t.case("every kind of mess", every_kind_of_mess);

@@ -508,6 +508,8 @@ fn stuck_links_are_given_up_and_reported() {
     pf.map_queue(&sim, Func::Pf, d, p1, q[0], 0).unwrap();
     pf.unmap_queue(&sim, Func::Pf, d, p0, q[0]).unwrap();
     assert_eq!(pf.pending(), 2);
+    assert_eq!(pf.link_priority(Func::Pf, d, p0, q[0]), Ok(None));
+    assert_eq!(pf.link_priority(Func::Pf, d, p1, q[0]), Ok(Some(0)));
     let mut stuck = Vec::new();
     let start = u32::MAX - 5;
     for ms in [0, 1, LINK_TIMEOUT_MS - 1] {
@@ -529,6 +531,8 @@ fn stuck_links_are_given_up_and_reported() {
     );
     assert_eq!(pf.is_linked(Func::Pf, d, p0, q[0]), Ok(true));
     assert_eq!(pf.is_linked(Func::Pf, d, p1, q[0]), Ok(false));
+    assert_eq!(pf.link_priority(Func::Pf, d, p0, q[0]), Ok(Some(0)));
+    assert_eq!(pf.link_priority(Func::Pf, d, p1, q[0]), Ok(None));
     // The queue and the port work as before.
     producer.send(&sim, &[new(2, q[0], SchedType::Unordered)]);
     let user = &mut domain.ports[0].1;
