@@ -872,6 +872,12 @@ impl Live {
 
     /// Something happened to the domain that its users should know.
     pub(crate) fn alert(&self, alert: Alert) {
+        trace::alert(
+            self.device.name.as_str(),
+            self.domain_id(),
+            (alert.kind as u16).into(),
+            alert.data,
+        );
         self.alerts.push(alert);
     }
 }

@@ -31,7 +31,6 @@ use crate::{
     glue::{
         irq::Handler,
         time::now_ms,
-        trace,
         work::Run, //
     },
     hw,
@@ -398,12 +397,6 @@ impl Sink<'_> {
             .iter()
             .find(|live| live.id() == owner.domain_id && !live.has_ended());
         if let Some(live) = live {
-            trace::alert(
-                self.device.name.as_str(),
-                live.domain_id(),
-                (kind as u16).into(),
-                data,
-            );
             live.alert(Alert { kind, data });
         }
     }

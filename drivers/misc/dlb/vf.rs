@@ -55,7 +55,6 @@ use crate::{
             Binding,
             Region, //
         },
-        trace,
         vec,
         vma::Pfn,
         work::{
@@ -616,12 +615,6 @@ impl Messages {
             .cloned();
         if let Some(live) = live {
             let data = message.aux_alert_data.into();
-            trace::alert(
-                self.device.name.as_str(),
-                live.domain_id(),
-                message.alert_id,
-                data,
-            );
             live.alert(Alert {
                 kind: kind(message.alert_id),
                 data,
