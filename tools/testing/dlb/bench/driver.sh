@@ -72,6 +72,9 @@ for d in "$config"/m*; do
 	rmdir "$d"/*_ports/* "$d"/*_queues/* "$d"
 done
 
+echo "== Waits for an interrupt, by poll and read"
+dlb-guest wait | sed -n 's/^# \(.* waits .*\)/   \1/p'
+
 echo "== Unlink while events flow"
 mkdir -p /tmp/measure
 cat > /tmp/measure/dlb-pipeline << 'PROGRAM'

@@ -15,9 +15,19 @@ const EVENTS: u64 = 3000;
 /// Far longer than an interrupt takes on a busy machine, so that to run out means a lost one.
 const LOST: Duration = Duration::from_secs(10);
 
+/// How often this process has given up its processor to wait.
+fn times_asleep() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+}
+
 /// Receives all events by the documented protocol; exits with 0 or says what went wrong.
 fn sleeper(mut port: Port, ldb: bool) -> i32 {
-    let (mut got, mut slept) = (0u64, 0u32);
+    let (mut got, mut waits, mut calls) = (0u64, 0u32, 0u32);
+    let asleep = times_asleep();
     let since = Instant::now();
     while got < EVENTS {
         if let Some(entry) = port.pop() {
@@ -37,7 +47,8 @@ fn sleeper(mut port: Port, ldb: bool) -> i32 {
             // The arm is spent or still standing; either way the next count is not 0 for ever.
             continue;
         }
-        slept += 1;
+        waits += 1;
+        calls += 2;
         match port.poll(LOST) {
             Ok(0) => {
                 println!(
@@ -55,7 +66,8 @@ fn sleeper(mut port: Port, ldb: bool) -> i32 {
         }
     }
     println!(
-        "# {EVENTS} events, {slept} sleeps, {} ms",
+        "# {EVENTS} events, {waits} waits with {calls} system calls, {} times asleep, {} ms",
+        times_asleep() - asleep,
         since.elapsed().as_millis()
     );
     0
