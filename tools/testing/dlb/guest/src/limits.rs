@@ -131,6 +131,123 @@ fn history_list() -> Outcome {
     Ok(())
 }
 
+/// An interrupt comes when so many events lie in the ring, and not before.
+fn interrupt_threshold() -> Outcome {
+    let d = small("threshold")?;
+    d.on("ldb_ports", "worker").set("cq_depth_threshold", 4)?;
+    d.on("dir_ports", "sink").set("cq_depth_threshold", 4)?;
+    d.enable().map_err(|e| why(&d, e))?;
+    let source = Port::open(&d.node("source"), 64)?;
+    for (node, shelf, queue, sched) in [
+        ("worker", "ldb_queues", "ldbq", Sched::Unordered),
+        ("sink", "dir_queues", "dirq", Sched::Directed),
+    ] {
+        let port = Port::open(&d.node(node), 64)?;
+        let qid = id(&d.on(shelf, queue))?;
+        port.push(Hcw::bare(cmd::ARM));
+        send(&source, qid, sched, 0..3);
+        ensure_eq!(port.poll(SETTLE)?, 0, "{node}: poll with three events");
+        send(&source, qid, sched, 3..4);
+        ensure_eq!(
+            port.poll(Duration::from_secs(5))?,
+            libc::POLLIN,
+            "{node}: poll with four events"
+        );
+    }
+    Ok(())
+}
+
+/// Events say how full their queue was, measured against its threshold.
+fn depth_tags() -> Outcome {
+    let d = small("tags")?;
+    d.on("ldb_queues", "ldbq").set("depth_threshold", 16)?;
+    d.on("dir_queues", "dirq").set("depth_threshold", 16)?;
+    d.enable().map_err(|e| why(&d, e))?;
+    let source = Port::open(&d.node("source"), 64)?;
+    for (ports, node, queues, queue, sched) in [
+        (
+            "ldb_ports",
+            "worker",
+            "ldb_queues",
+            "ldbq",
+            Sched::Unordered,
+        ),
+        ("dir_ports", "sink", "dir_queues", "dirq", Sched::Directed),
+    ] {
+        let mut port = Port::open(&d.node(node), 64)?;
+        let queue = d.on(queues, queue);
+        d.on(ports, node).set("enabled", 0)?;
+        send(&source, id(&queue)?, sched, 0..20);
+        depth(&queue, 20)?;
+        d.on(ports, node).set("enabled", 1)?;
+        let mut tags = Vec::new();
+        while let Some(entry) = port.pop_within(SETTLE) {
+            tags.push(entry.depth);
+        }
+        let want = (1..=20u8).rev().map(|depth| match depth {
+            17.. => 3,
+            13..=16 => 2,
+            9..=12 => 1,
+            _ => 0,
+        });
+        ensure_eq!(tags, want.collect::<Vec<u8>>(), "tags at {node}");
+    }
+    Ok(())
+}
+
+/// DLB 2.5: no more weight is with a port than its limit says.
+fn weight_limit() -> Outcome {
+    let d = workers("weight", 1, |d| {
+        d.on("ldb_ports", "w0").set("cq_weight_limit", 4)
+    })?;
+    let mut port = Port::open(&d.node("w0"), 64)?;
+    let source = Port::open(&d.node("source"), 64)?;
+    // An event weighs one unless its sender says otherwise.
+    send(
+        &source,
+        id(&d.on("ldb_queues", "q"))?,
+        Sched::Unordered,
+        0..10,
+    );
+    ensure_eq!(take_all(&mut port), [0, 1, 2, 3], "with a limit of four");
+    port.push(Hcw::tokens(4));
+    ensure_eq!(take_all(&mut port), [0u64; 0], "after tokens alone");
+    port.push(Hcw::bare(cmd::REL));
+    port.push(Hcw::bare(cmd::REL));
+    ensure_eq!(take_all(&mut port), [4, 5], "after two completions");
+    Ok(())
+}
+
+/// DLB 2.5: a port that was full gets nothing until it has come down to its threshold.
+fn inflight_threshold() -> Outcome {
+    let d = workers("hysteresis", 1, |d| {
+        let port = d.on("ldb_ports", "w0");
+        port.set("cq_history_list_size", 8)?;
+        port.set("inflight_threshold", 3)
+    })?;
+    let mut port = Port::open(&d.node("w0"), 64)?;
+    let source = Port::open(&d.node("source"), 64)?;
+    send(
+        &source,
+        id(&d.on("ldb_queues", "q"))?,
+        Sched::Unordered,
+        0..20,
+    );
+    ensure_eq!(
+        take_all(&mut port).len(),
+        8,
+        "as many as the history list has"
+    );
+    port.push(Hcw::tokens(8));
+    for _ in 0..4 {
+        port.push(Hcw::bare(cmd::REL));
+    }
+    ensure_eq!(take_all(&mut port), [0u64; 0], "with four left");
+    port.push(Hcw::bare(cmd::REL));
+    ensure_eq!(take_all(&mut port), [8, 9, 10, 11, 12], "with three left");
+    Ok(())
+}
+
 /// The in-flight limit of a queue holds over all its ports.
 fn queue_inflights() -> Outcome {
     let d = workers("inflight", 2, |d| {
@@ -747,6 +864,12 @@ pub fn run(t: &mut Suite) {
     t.case("tokens", tokens);
     t.case("history list", history_list);
     t.case("in-flight limit of a queue", queue_inflights);
+    t.case("interrupt threshold", interrupt_threshold);
+    t.case("depth tags", depth_tags);
+    if Device::first().is_ok_and(|dev| dev.is_v25()) {
+        t.case("weight limit of a port", weight_limit);
+        t.case("in-flight threshold of a port", inflight_threshold);
+    }
     t.case("credits", credits);
     t.case("counters", counters);
     t.case("types a queue takes", types_a_queue_takes);

@@ -75,6 +75,7 @@ impl Hcw {
 pub struct Entry {
     pub data: u64,
     pub sched: u8,
+    pub depth: u8,
 }
 
 /// A mapping that goes away with the value.
@@ -195,6 +196,7 @@ impl Port {
         Some(Entry {
             data,
             sched: (high >> 24) as u8 & 3,
+            depth: (high >> 57) as u8 & 3,
         })
     }
 
