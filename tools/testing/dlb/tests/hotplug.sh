@@ -33,6 +33,13 @@ a_device() {
 	! no_device
 }
 
+# The slot may still be busy with the old device, and then takes the new one for it: looking for
+# devices by hand does not wait for that.
+a_device_to_stay() {
+	echo 1 >/sys/bus/pci/rescan
+	a_device && sleep 3 && a_device
+}
+
 in_state() {
 	[ "$(cat $domain/state)" = "$1" ]
 }
@@ -66,9 +73,7 @@ refused_without() {
 plug_in() {
 	# The old one keeps its name until the slot has powered down.
 	wait_for 20 qmp add dlb id=dlb0,bus=rp0 || return 1
-	sleep 1
-	echo 1 >/sys/bus/pci/rescan
-	wait_for 20 a_device || {
+	wait_for 10 a_device_to_stay || {
 		echo "no device appeared"
 		return 1
 	}
