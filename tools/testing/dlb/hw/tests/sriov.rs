@@ -1325,8 +1325,8 @@ fn nonsense(random: &mut Random) -> Vec<u32> {
 }
 
 /// Random messages: every command with every kind of field, in every state. The PF stays well, a
-/// neighbour's traffic is complete, and all resources are back when the VFs are gone.
-/// `DLB_MESSAGES=n` sends more of them than `cargo test` does by itself.
+/// neighbour's traffic is complete, and all resources are back when the VFs are gone. A hundred
+/// thousand of both versions together; `DLB_MESSAGES=n` sends another number to each.
 #[test]
 fn random_messages_harm_nobody() {
     for version in VERSIONS {
@@ -1337,7 +1337,7 @@ fn random_messages_harm_nobody() {
         let mut random = Random::new(42);
         let mut served = 0;
         let mut done = std::collections::BTreeSet::new();
-        let messages = std::env::var("DLB_MESSAGES").map_or(20_000, |n| n.parse().unwrap());
+        let messages = std::env::var("DLB_MESSAGES").map_or(50_000, |n| n.parse().unwrap());
         for n in 0..messages {
             let vf = random.below(3) as u8;
             if random.one_in(300) {
