@@ -124,6 +124,10 @@ fn work(
             }
             while let Err(full) = event.forward(Event::directed(tx, number)) {
                 (event, _) = full.0;
+                if done.load(Ordering::Relaxed) {
+                    // The wire has given up: nobody is left who brings credits back.
+                    return Ok(());
+                }
                 thread::yield_now();
             }
         }
