@@ -127,10 +127,17 @@ struct File {
 /// The most links that a port can have.
 const LINKS_MAX: usize = 8;
 
-/// What is taken in the hardware while a domain is built; dropping it gives everything back.
+/// A domain while it is built. Dropping it gives back what is taken in the hardware, and only then
+/// frees the memory that the hardware was told of.
 struct Building {
     device: Arc<Device>,
     id: Option<u32>,
+    /// The consumer queues of all ports, in the order of [`Live::ports`]; the first ones belong to
+    /// `ports`.
+    memory: KVec<Option<CqMemory>>,
+    ldb_queues: KVec<u32>,
+    dir_queues: KVec<u32>,
+    ports: KVec<Arc<Port>>,
 }
 
 impl Drop for Building {
@@ -150,13 +157,6 @@ impl Drop for Building {
             }
         }
     }
-}
-
-/// What the hardware has made of a plan.
-struct Built {
-    ldb_queues: KVec<u32>,
-    dir_queues: KVec<u32>,
-    ports: KVec<Arc<Port>>,
 }
 
 /// Builds a domain, all or nothing.
@@ -182,26 +182,32 @@ pub(crate) fn enable(desc: &DomainDesc, owner: Arc<dyn DomainOwner>) -> Result<A
     let mut building = Building {
         device: device.clone(),
         id: None,
+        ldb_queues: KVec::with_capacity(desc.ldb_queues.len(), GFP_KERNEL)?,
+        dir_queues: KVec::from_elem(0, desc.dir_queues.len(), GFP_KERNEL)?,
+        ports: KVec::with_capacity(memory.len(), GFP_KERNEL)?,
+        memory,
     };
     let built = {
         let mut state = device.lock();
         let function = usable(&device, &mut state)?;
-        build(function, desc, &plan, memory, &mut building.id)
+        build(function, desc, &plan, &mut building)
     };
     // Without the lock, as undoing what was built takes it.
-    let built = built?;
+    built?;
     let id = building.id.ok_or(EINVAL)?;
 
     let host = device.clone();
+    // Taken when nothing can fail any more.
+    let parts = &mut building;
     let live = Arc::pin_init(
         pin_init!(Live {
             device: host,
             name: desc.name,
             lifetime: desc.lifetime,
             id,
-            ldb_queues: built.ldb_queues,
-            dir_queues: built.dir_queues,
-            ports: built.ports,
+            ldb_queues: mem::take(&mut parts.ldb_queues),
+            dir_queues: mem::take(&mut parts.dir_queues),
+            ports: mem::take(&mut parts.ports),
             num_ldb_ports: desc.ldb_ports.len(),
             space,
             alerts,
@@ -227,7 +233,12 @@ pub(crate) fn enable(desc: &DomainDesc, owner: Arc<dyn DomainOwner>) -> Result<A
         }),
         GFP_KERNEL,
     )?;
-    device.lock().add(live.clone())?;
+    let added = device.lock().add(live.clone());
+    if let Err(err) = added {
+        // Before the memory, which the domain has by now.
+        drop(building);
+        return Err(err.into());
+    }
     // From here on the end of the domain is what gives everything back.
     building.id = None;
 
@@ -270,7 +281,7 @@ fn consumer_queues(
     device: &Device,
     desc: &DomainDesc,
     sparse: bool,
-) -> Result<KVec<CqMemory>, Refusal> {
+) -> Result<KVec<Option<CqMemory>>, Refusal> {
     let ports = desc.ldb_ports.len().saturating_add(desc.dir_ports.len());
     let mut memory = KVec::with_capacity(ports, GFP_KERNEL)?;
     let ldb = desc.ldb_ports.iter().map(|port| (port.cq_depth, port.name));
@@ -287,7 +298,7 @@ fn consumer_queues(
                     fmt!("port {name}: no memory for a consumer queue of {bytes} bytes"),
                 )
             })?;
-        vec::push(&mut memory, queue)?;
+        vec::push(&mut memory, Some(queue))?;
     }
     Ok(memory)
 }
@@ -322,31 +333,28 @@ fn no_domain(err: hw::Error, version: hw::Version) -> Refusal {
     Refusal::new(errno(&err), fmt!("{name}: {asked} asked for, {free} free"))
 }
 
-/// Makes a domain with its queues, ports and links in hardware. What was made before an error stays
-/// for the caller to undo, with `id` telling the domain.
+/// Makes a domain with its queues, ports and links in hardware. What was made before an error is
+/// undone when `built` is dropped.
 fn build(
     function: &mut dyn Function,
     desc: &DomainDesc,
     plan: &Plan,
-    memory: KVec<CqMemory>,
-    id: &mut Option<u32>,
-) -> Result<Built, Refusal> {
+    built: &mut Building,
+) -> Result<(), Refusal> {
     let version = function.version();
     let domain = function
         .create_domain(&plan.domain)
         .map_err(|err| no_domain(err, version))?;
-    *id = Some(domain);
+    built.id = Some(domain);
 
-    let mut ldb_queues = KVec::with_capacity(desc.ldb_queues.len(), GFP_KERNEL)?;
     for (queue, args) in desc.ldb_queues.iter().zip(plan.ldb_queues.iter()) {
         let id = function
             .create_ldb_queue(domain, args)
             .map_err(|err| refusal(fmt!("ldb_queues/{}", queue.name), err))?;
-        vec::push(&mut ldb_queues, id)?;
+        vec::push(&mut built.ldb_queues, id)?;
     }
 
-    let mut ports = KVec::with_capacity(memory.len(), GFP_KERNEL)?;
-    let mut memory = memory.into_iter();
+    let mut memory = built.memory.iter_mut();
     for (port, (history, links)) in desc
         .ldb_ports
         .iter()
@@ -356,7 +364,7 @@ fn build(
         let refused = |err| refusal(fmt!("ldb_ports/{name}"), err);
         let cq = memory.next().ok_or(EINVAL)?;
         let args = hw::LdbPortArgs {
-            cq_base: cq.dma_handle(),
+            cq_base: cq.as_ref().ok_or(EINVAL)?.dma_handle(),
             cq_depth: port.cq_depth,
             hist_list_size: *history,
             cos: port.cos.map(u32::from),
@@ -371,7 +379,7 @@ fn build(
                 .map_err(refused)?;
         }
         for (queue, priority) in links.iter() {
-            let queue = *ldb_queues.get(*queue).ok_or(EINVAL)?;
+            let queue = *built.ldb_queues.get(*queue).ok_or(EINVAL)?;
             function
                 .link(domain, id, queue, (*priority).into())
                 .map_err(|err| refusal(fmt!("ldb_ports/{name}: links"), err))?;
@@ -385,11 +393,10 @@ fn build(
             cq,
             refused,
         )?;
-        vec::push(&mut ports, file)?;
+        vec::push(&mut built.ports, file)?;
     }
 
     // A directed queue has the number of its port, so it is made first and the port follows it.
-    let mut dir_queues = KVec::from_elem(0, desc.dir_queues.len(), GFP_KERNEL)?;
     for (port, queue) in desc.dir_ports.iter().zip(plan.dir_queue_of_port.iter()) {
         let name = &port.name;
         let refused = |err| refusal(fmt!("dir_ports/{name}"), err);
@@ -404,12 +411,12 @@ fn build(
             let id = function
                 .create_dir_queue(domain, &args)
                 .map_err(|err| refusal(fmt!("dir_queues/{}", queue.name), err))?;
-            *dir_queues.get_mut(place).ok_or(EINVAL)? = id;
+            *built.dir_queues.get_mut(place).ok_or(EINVAL)? = id;
             number = Some(id);
         }
         let cq = memory.next().ok_or(EINVAL)?;
         let args = hw::DirPortArgs {
-            cq_base: cq.dma_handle(),
+            cq_base: cq.as_ref().ok_or(EINVAL)?.dma_handle(),
             cq_depth: port.cq_depth,
             queue: number,
             near: port.producer,
@@ -425,14 +432,10 @@ fn build(
             cq,
             refused,
         )?;
-        vec::push(&mut ports, file)?;
+        vec::push(&mut built.ports, file)?;
     }
 
-    Ok(Built {
-        ldb_queues,
-        dir_queues,
-        ports,
-    })
+    Ok(())
 }
 
 /// Turns the interrupt of a new port on, and makes the software side of the port.
@@ -441,7 +444,7 @@ fn open_up(
     domain: u32,
     id: hw::PortId,
     threshold: u32,
-    cq: CqMemory,
+    cq: &mut Option<CqMemory>,
     refused: impl Fn(hw::Error) -> Refusal,
 ) -> Result<Arc<Port>, Refusal> {
     let physical = function.physical_port(domain, id).map_err(&refused)?;

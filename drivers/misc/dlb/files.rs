@@ -97,13 +97,15 @@ struct PortState {
 }
 
 impl Port {
-    /// Makes the software side of a port.
+    /// Makes the software side of a port, with the memory of its consumer queue. If it fails then the
+    /// memory stays where it is, because the hardware may know it by now.
     pub(crate) fn new(
         id: hw::PortId,
         physical: hw::Port,
         producer: Pfn,
-        memory: CqMemory,
+        memory: &mut Option<CqMemory>,
     ) -> Result<Arc<Self>> {
+        let cq_pages = memory.as_ref().ok_or(EINVAL)?.pages();
         let queue = Arc::pin_init(
             PollQueue::new(c"dlb::Port::queue", static_lock_class!()),
             GFP_KERNEL,
@@ -113,10 +115,10 @@ impl Port {
                 id,
                 physical,
                 producer,
-                cq_pages: memory.pages(),
+                cq_pages,
                 state <- new_mutex!(
                     PortState {
-                        memory: Some(memory),
+                        memory: memory.take(),
                         revoked: false,
                         interrupts: 0,
                     },
