@@ -293,7 +293,15 @@ impl Bystander {
     }
 }
 
-/// Registers go back to their reset values, but for the power switch of the core.
+/// What says how the function talks to an IOMMU: extended capability, offset of its control register
+/// and the bit that switches it on.
+const IOMMU_SWITCHES: [(&str, u16, u64, u16); 3] = [
+    ("PASID", 0x1b, 6, 1),
+    ("ATS", 0x0f, 6, 1 << 15),
+    ("PRI", 0x13, 4, 1),
+];
+
+/// Registers and switches go back to their reset values, but for the power switch of the core.
 pub fn function_level_reset(f: &Function) -> Result {
     // CHP_CFG_CHP_CSR_CTRL has a reset value and can be written.
     let ctrl = 0x4400_0008;
@@ -306,8 +314,18 @@ pub fn function_level_reset(f: &Function) -> Result {
         p.read(o),
         before ^ (3 << 17),
     )?;
+    // Linux restores those that it switched on itself, and knows nothing of these.
+    for (name, id, control, on) in IOMMU_SWITCHES {
+        let at = f.capability(id, true)? + control;
+        f.set_word(at, f.word(at)? | on)?;
+        same(name, f.word(at)? & on, on)?;
+    }
     f.put("reset_method", "flr")?;
     f.put("reset", "1")?;
+    for (name, id, control, on) in IOMMU_SWITCHES {
+        let at = f.capability(id, true)? + control;
+        same(&format!("{name} after FLR"), f.word(at)? & on, 0)?;
+    }
     same("CHP_CFG_CHP_CSR_CTRL after FLR", p.read(o), before)?;
     same(
         "PMCSR_DISABLE after FLR",
