@@ -26,6 +26,27 @@ CACHE=$(cd "$CACHE" && pwd -P)
 # their times, so each checkout has a directory of its own.
 TARGET_DIR=$CACHE/cargo/target-$(printf '%s\n' "$REPO" | sha256sum | cut -c1-12)
 
+# target_dir: make that directory, with the crates of others as the newest checkout has them: cargo
+# knows those by their versions, not by times. The marks of what is complete are copied first, as
+# somebody may be building there.
+target_dir() {
+	local from new=$TARGET_DIR.new
+	[ ! -d "$TARGET_DIR" ] || return 0
+	mkdir -p "$CACHE/cargo"
+	from=$(find "$CACHE/cargo" -mindepth 1 -maxdepth 1 -type d -name 'target-????????????' \
+		-printf '%T@ %p\n' | sort -rn | sed -n '1s/^[^ ]* //p')
+	rm -rf "$new"
+	mkdir -p "$new"
+	if [ -n "$from" ]; then
+		(cd "$from" && find . -type f -path '*/.fingerprint/*' ! -path '*/.fingerprint/dlb*' -print0 &&
+			find . -type f -name '*.*' ! -name '*dlb*' -path '*/deps/*' -print0 &&
+			find . -type f -path '*/build/*' ! -path '*/build/dlb*' -print0) |
+			tar c -C "$from" --null --no-recursion --ignore-failed-read -T - | tar x -C "$new" ||
+			rm -rf "${new:?}"/*
+	fi
+	mv -T "$new" "$TARGET_DIR"
+}
+
 # The release that carries the compilers the kernel was built with.
 SUITE=trixie
 # The kernel series this driver is written for.
