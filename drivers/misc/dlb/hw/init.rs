@@ -4,7 +4,8 @@
 //!
 //! Settings are kept here so that they survive a function-level reset and can be changed while
 //! the device sleeps: a setter takes the hardware as an option, and [`Pf::init_device`] applies
-//! everything that differs from what the hardware has after a reset.
+//! them. It applies those that are the defaults of the hardware, too: a device that slept without
+//! a reset still has what was set before.
 
 use super::error::Error;
 use super::error::Feature;
@@ -181,7 +182,7 @@ impl Pf {
         })
     }
 
-    /// Initialises the device after a reset and applies all settings.
+    /// Initialises the device after a reset, or after it slept, and applies all settings.
     ///
     /// # Errors
     ///
@@ -193,23 +194,14 @@ impl Pf {
         io.write(SYS_MSIX_MODE, SYS_MSIX_MODE::zeroed().mode(1));
         self.apply_watchdog(&io);
         self.apply_cq_layout(&io);
-        // After a reset the hardware has its own already.
-        if self.settings.element_preference != Preference::Hardware {
-            self.apply_element_weights(&io);
-        }
-        if self.settings.link_preference != Preference::Hardware {
-            self.apply_link_weights(&io);
-        }
+        self.apply_element_weights(&io);
+        self.apply_link_weights(&io);
         io.update(SYS_WRITE_BUFFER_CTL, |r| r.sch_rate_limit(SCH_RATE_LIMIT));
-        if self.settings.wrr_weight != 0 {
+        if self.limits().cq_weight {
             self.apply_wrr_weight(&io);
         }
-        if self.settings.cos_bandwidth != Settings::default().cos_bandwidth {
-            self.apply_cos_bandwidth(&io);
-        }
-        if self.sn_groups.iter().any(|group| group.mode != 0) {
-            self.apply_sn_modes(&io);
-        }
+        self.apply_cos_bandwidth(&io);
+        self.apply_sn_modes(&io);
         io.flush()
     }
 

@@ -782,6 +782,91 @@ fn a_device_that_will_not_drain_is_given_up_and_comes_back_after_a_reset() {
     }
 }
 
+/// Settings that are taken back while the device sleeps, where it keeps everything: it has to forget
+/// what it had before. Ordered queues are stuck, and cannot be emptied, if it does not.
+#[test]
+fn what_is_set_to_the_default_asleep_is_the_default_awake() {
+    for version in VERSIONS {
+        let (sim, mut pf) = Sim::up(version, 5);
+        let first = *pf.settings();
+        let hardware = |pf: &mut Pf, csr: Option<&dyn Csr>| {
+            for arbiter in [Arbiter::Elements, Arbiter::Links] {
+                pf.set_preference(csr, arbiter, Preference::Hardware)
+                    .unwrap();
+            }
+        };
+        hardware(&mut pf, Some(&sim));
+        let fresh = registers(&sim);
+
+        let awake = Some(&sim as &dyn Csr);
+        for group in 0..2 {
+            pf.set_sequence_numbers(awake, group, 512).unwrap();
+        }
+        for cos in 0..4 {
+            pf.set_cos_bandwidth(awake, cos, 10).unwrap();
+        }
+        for arbiter in [Arbiter::Elements, Arbiter::Links] {
+            pf.set_preference(awake, arbiter, Preference::Percent(50))
+                .unwrap();
+        }
+        if version == Version::V25 {
+            pf.set_wrr_weight(awake, 3).unwrap();
+        }
+
+        sim.device.borrow_mut().set_d3(true);
+        for group in 0..2 {
+            pf.set_sequence_numbers(None, group, 64).unwrap();
+        }
+        for (cos, percent) in (0..4).zip(first.cos_bandwidth) {
+            pf.set_cos_bandwidth(None, cos, percent.into()).unwrap();
+        }
+        hardware(&mut pf, None);
+        if version == Version::V25 {
+            pf.set_wrr_weight(None, 0).unwrap();
+        }
+        sim.device.borrow_mut().set_d3(false);
+        Pf::power_on(&sim, version);
+        Pf::wait_ready(&sim, version).unwrap();
+        pf.forget();
+        pf.init_device(&sim).unwrap();
+
+        // As dlb-packets does: more events than there are sequence numbers, put back in order.
+        let mut domain = build(&sim, &mut pf, &[ORDERED], 3, 2, 64);
+        let (d, q) = (domain.id, domain.queues[0]);
+        for (p, _) in &domain.ports {
+            pf.map_queue(&sim, Func::Pf, d, *p, q, 0).unwrap();
+        }
+        pf.start_domain(&sim, Func::Pf, d).unwrap();
+        let producer = domain.dir[0].2.clone();
+        let wire = domain.dir[1].1.unwrap();
+        let mut got: Vec<u64> = Vec::new();
+        for first in (0..400).step_by(4) {
+            let events: Vec<Hcw> = (first..first + 4)
+                .map(|i| new(i, q, SchedType::Ordered))
+                .collect();
+            producer.send(&sim, &events);
+            for (_, user) in domain.ports.iter_mut().rev() {
+                while let Some(entry) = user.receive(&sim) {
+                    user.send(&sim, &[fwd(entry.data, wire, SchedType::Directed)]);
+                }
+                user.return_tokens(&sim, 64);
+            }
+            let user = &mut domain.dir[1].2;
+            while let Some(entry) = user.receive(&sim) {
+                got.push(entry.data);
+            }
+            user.return_tokens(&sim, 64);
+        }
+        let received = got.len();
+        let drained = pf.reset_domain(&sim, Func::Pf, d);
+        assert_eq!((received, drained), (400, Ok(())));
+        assert!(got.is_sorted());
+        sim.assert_sane();
+        assert_same_registers(&sim, &fresh);
+        assert_eq!(sim.device.borrow().counters().config_warnings, 0);
+    }
+}
+
 /// A directed queue without a port and a load-balanced one whose port is never linked cannot keep
 /// a reset from finishing.
 #[test]
