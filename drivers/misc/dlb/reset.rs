@@ -108,6 +108,16 @@ fn wait_for_users(device: &Device) {
 }
 
 impl State {
+    /// Whether something in the device has to outlast a sleep: domains, or what a domain left that
+    /// could not be emptied, of a virtual function perhaps. Waking up is no reset.
+    fn is_occupied(&mut self) -> bool {
+        let physical = self
+            .function
+            .as_mut()
+            .and_then(|function| function.physical());
+        !self.domains.is_empty() || physical.is_some_and(|(pf, _)| pf.is_broken())
+    }
+
     /// Makes the function work after a reset, or after it was without power.
     pub(crate) fn restart(&mut self, dev: &pci::Device<Core<'_>>) -> Result {
         // A reset turns PASID on again.
@@ -283,7 +293,7 @@ pub(crate) fn suspend(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system:
         glue_pci::clear_master(dev);
     }
     let mut state = device.lock();
-    if !system && !state.domains.is_empty() {
+    if !system && state.is_occupied() {
         return Err(EBUSY);
     }
     state.awake = false;
