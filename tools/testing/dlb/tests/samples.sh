@@ -29,6 +29,21 @@ one_user() {
 	timeout 120 dlb-worker-pool && dlbctl destroy worker-pool && all_free
 }
 
+# What is set while the device sleeps holds when it is awake, the default too: on a machine that is slow
+# enough, pipeline.sh does this.
+packets_after_sleep() {
+	for pf in "$DRIVER"/0000:*; do break; done
+	sns=$pf/sequence_numbers/group0_sns_per_queue
+	echo 512 > "$sns" || return 1
+	dlbctl apply "$samples/worker-pool.toml" && dlbctl destroy worker-pool || return 1
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ "$(cat "$pf/power/runtime_status")" != suspended ] || break
+		sleep 1
+	done
+	[ "$(cat "$pf/power/runtime_status")" = suspended ] || { echo "the device does not sleep" && return 1; }
+	echo 64 > "$sns" && with packets.toml packets dlb-packets
+}
+
 echo_in_c() { timeout 120 dlb-echo && all_free; }
 
 ktap_begin
@@ -38,6 +53,7 @@ ktap_case "dlb-echo" echo_in_c
 ktap_case "dlb-worker-pool" with worker-pool.toml worker-pool dlb-worker-pool
 ktap_case "a port has one user at a time" one_user
 ktap_case "dlb-packets" with packets.toml packets dlb-packets
+ktap_case "dlb-packets, after a sleep" packets_after_sleep
 ktap_case "dlb-priority" with priority.toml priority dlb-priority
 ktap_case "dlb-scaling" with scaling.toml scaling dlb-scaling
 ktap_case "the kernel has nothing to complain about" log_is_clean
