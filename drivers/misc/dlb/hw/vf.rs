@@ -526,21 +526,26 @@ impl Pf {
     ///
     /// # Errors
     ///
-    /// As [`Pf::reset_domain`]; then only what that domain has is not taken back.
+    /// As [`Pf::reset_domain`]; then the VF's share is taken back by [`Pf::forget`], after a reset of
+    /// the device.
     pub fn remove_vf(&mut self, csr: &dyn Csr, vf: u8) -> Result {
-        let result = self.unlock_vf(csr, vf);
-        if result.is_ok() {
-            for aux in 0..num(MAX_VFS) {
-                let entry = self.vf_mut(aux)?;
-                if entry.primary.is(vf) || aux == vf {
-                    entry.primary = Maybe::NONE;
-                }
+        self.unlock_vf(csr, vf)?;
+        self.take_back(vf)?;
+        super::irq::forget_ingress(&Io::new(csr, self.version), vf);
+        Ok(())
+    }
+
+    /// Takes back the share of a VF that is unlocked, and forgets what is known of it.
+    pub(super) fn take_back(&mut self, vf: u8) -> Result {
+        for aux in 0..num(MAX_VFS) {
+            let entry = self.vf_mut(aux)?;
+            if entry.primary.is(vf) || aux == vf {
+                entry.primary = Maybe::NONE;
             }
-            self.unassign(vf)?;
-            *self.vf_mut(vf)? = Vf::default();
-            super::irq::forget_ingress(&Io::new(csr, self.version), vf);
         }
-        result
+        self.unassign(vf)?;
+        *self.vf_mut(vf)? = Vf::default();
+        Ok(())
     }
 
     /// Whether a VF has domains.

@@ -547,6 +547,35 @@ fn function_level_reset() -> Outcome {
     vfs.remove()
 }
 
+/// What a virtual function leaves in the device does not get lost in a sleep: nobody is given a domain
+/// before a reset, when the virtual function is long gone.
+fn will_not_drain() -> Outcome {
+    let vfs = Vfs::beside(1)?;
+    let stuck = on(&name(&vfs.device(0)?)?, "stuck")?;
+    let fault = Fault::inject("stuck-drain")?;
+    let have = stuck.disable();
+    ensure!(have.is_err(), "disable of a domain that does not drain");
+    drop(fault);
+    drop(stuck);
+    drop(vfs);
+    let pf = Device::first()?;
+    // The device would sleep after half a second.
+    std::thread::sleep(Duration::from_secs(2));
+    let other = small("other")?;
+    other.set("device", name(&pf)?)?;
+    ensure!(
+        other.enable().is_err(),
+        "a device that failed to drain took another domain"
+    );
+    ensure!(!other.get("error")?.is_empty(), "no words for that");
+    pf.obj.set("reset", 1)?;
+    pf.soon_all_free(SOON)?;
+    other
+        .enable()
+        .map_err(|e| format!("after a reset: {}", why(&other, e)))?;
+    event(&other, &name(&pf)?)
+}
+
 /// A physical function that answers nonsense, or nothing: whatever is asked ends in a bounded time,
 /// with an error or with what can be believed, and a reset puts it right.
 fn liar() -> Outcome {
@@ -825,6 +854,7 @@ pub fn run(t: &mut Suite) {
     t.case("alerts", alerts);
     t.case("killed", killed);
     t.case("function-level reset", function_level_reset);
+    t.case("a domain that will not drain", will_not_drain);
     t.case("a physical function that lies", liar);
     t.case("a physical function that is silent", silent);
     t.case("a physical function that is older", older);

@@ -1559,3 +1559,26 @@ fn a_request_costs_few_accesses() {
     println!("a request costs the PF {pf_accesses} register accesses");
     assert!(pf_accesses <= 20, "{pf_accesses}");
 }
+
+/// What a VF could not give back when it went is taken back after a reset of the device.
+#[test]
+fn the_share_of_a_vf_that_will_not_drain_comes_back_after_a_reset() {
+    for version in [Version::V2, Version::V25] {
+        let machine = Machine::new(version, 1);
+        let sim = &machine.sim;
+        machine.pf.borrow_mut().split_evenly().unwrap();
+        let (bar, dev) = machine.vf(0);
+        let _ = setup(&bar, &dev);
+        let mut pf = machine.pf.borrow_mut();
+        sim.inject("stuck-drain");
+        pf.remove_vf(sim, 0).unwrap_err();
+        pf.set_num_vfs(0).unwrap();
+        assert!(pf.is_broken());
+        assert_ne!(pf.available(Func::Pf), pf.total());
+        sim.inject("clear");
+        sim.flr(Requester::Pf);
+        pf.forget();
+        pf.init_device(sim).unwrap();
+        assert_eq!(pf.available(Func::Pf), pf.total());
+    }
+}
