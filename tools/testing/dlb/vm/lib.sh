@@ -26,6 +26,11 @@ CACHE=$(cd "$CACHE" && pwd -P)
 # their times, so each checkout has a directory of its own.
 TARGET_DIR=$CACHE/cargo/target-$(printf '%s\n' "$REPO" | sha256sum | cut -c1-12)
 
+# point LINK TARGET: make a link point elsewhere at once, whoever else does it now.
+point() {
+	ln -sfnT "$2" "$1.$BASHPID" && mv -fT "$1.$BASHPID" "$1"
+}
+
 # target_dir: make that directory, with the crates of others as the newest checkout has them: cargo
 # knows those by their versions, not by times. The marks of what is complete are copied first, as
 # somebody may be building there.
