@@ -299,9 +299,12 @@ impl State {
     fn receive(&mut self, transport: &impl Transport) -> Option<Entry> {
         let Some(entry) = self.peek(transport) else {
             self.counters.empty += 1;
-            self.empty = self.empty.saturating_add(1);
             self.flush(transport);
+            // Once is not enough: an event may be sent or completed although nothing comes, and
+            // what that leaves in the cache would stay there for as long as nothing comes.
+            self.empty += 1;
             if self.empty == PATIENCE {
+                self.empty = 0;
                 self.settle(transport);
             }
             return None;
@@ -838,6 +841,29 @@ mod tests {
             unreachable!()
         };
         assert_eq!(ldb, 64);
+    }
+
+    #[test]
+    fn what_is_done_while_idle_does_not_stay_in_the_cache() {
+        let port = filled(1);
+        let pool = port.state.borrow().credits.pool().clone();
+        let free = || match pool.free() {
+            Counts::Split { ldb, .. } => ldb,
+            Counts::Combined(_) => unreachable!(),
+        };
+        let idle = || (0..PATIENCE).for_each(|_| assert!(port.receive().is_none()));
+        // What somebody sent takes longer than the patience of a port that polls meanwhile.
+        assert_eq!(pool.take(Kind::Ldb, 1), 1);
+        let event = port.receive().unwrap();
+        idle();
+        event.release();
+        idle();
+        assert_eq!(free(), 64);
+        // Something is sent now and then, but nothing comes.
+        port.send(next()).unwrap();
+        idle();
+        assert_eq!(free(), 63);
+        assert_eq!(port.transport.commands(), [1, 2, 8]);
     }
 
     #[test]
