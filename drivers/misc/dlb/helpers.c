@@ -74,6 +74,10 @@ out:
  * A producer port takes a 64-byte line as one store, or its four 16-byte
  * elements one after the other at its start. Stores of less than 16 bytes are
  * not defined. Elements that are all zero do nothing and need not be sent.
+ *
+ * MOVDIR64B is ordered against nothing, not even against accesses to uncached
+ * memory. A count that is read afterwards must not be older than the line, or
+ * what it counts is completed twice; only a full barrier keeps loads behind.
  */
 void dlb_pp_line(void __iomem *to, const void *line)
 {
@@ -81,7 +85,9 @@ void dlb_pp_line(void __iomem *to, const void *line)
 	int i;
 
 	if (cpu_feature_enabled(X86_FEATURE_MOVDIR64B)) {
+		wmb();
 		movdir64b((void __force *)to, line);
+		mb();
 		return;
 	}
 
