@@ -224,12 +224,6 @@ int main(void)
 		/* At most as many under way as there are places in the ring. */
 		while (sent < EVENTS - 1 && sent - back < DEPTH)
 			put(page, sent++, what);
-		/* The last one comes from elsewhere. */
-		if (back == EVENTS - 1 && !child) {
-			child = send_later(pfd.fd, sent++, what);
-			if (child < 0)
-				die("fork");
-		}
 
 		/* The generation turns whenever the ring starts over. */
 		if (!arrived(&ring[next], generation)) {
@@ -237,6 +231,12 @@ int main(void)
 			/* It may have come before the device was told. */
 			if (arrived(&ring[next], generation))
 				continue;
+			/* The last one comes from elsewhere, after all this. */
+			if (back == EVENTS - 1 && !child) {
+				child = send_later(pfd.fd, sent++, what);
+				if (child < 0)
+					die("fork");
+			}
 			if (poll(&pfd, 1, 10000) != 1) {
 				errno = ETIMEDOUT;
 				die("waiting for an event");
