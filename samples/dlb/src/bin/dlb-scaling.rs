@@ -44,7 +44,7 @@ fn main() -> Result<()> {
                 scope.spawn(|| work(&domain, name, &credits, handled, &open, &done))
             })
             .collect();
-        let source = scope.spawn(|| send(&domain, &credits, &open));
+        let source = scope.spawn(|| send(&domain, &credits, &open, &done));
         let most = supervise(&domain, &handled);
         done.store(true, Ordering::Relaxed);
         source.join().expect("the source does not panic")?;
@@ -63,11 +63,15 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn send(domain: &Domain, credits: &Credits, open: &AtomicBool) -> Result<()> {
+fn send(domain: &Domain, credits: &Credits, open: &AtomicBool, done: &AtomicBool) -> Result<()> {
     let jobs = domain.ldb_queue("jobs")?;
     let port = domain.dir_port("source")?.open(credits)?;
     for job in 0..JOBS {
         while let Err(NoCredit(_)) = port.send(Event::unordered(jobs, job)) {
+            if done.load(Ordering::Relaxed) {
+                // The supervisor has given up: nobody is left who brings credits back.
+                return Ok(());
+            }
             thread::sleep(Duration::from_micros(100));
         }
         if job == BURST {
