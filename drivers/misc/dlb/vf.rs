@@ -285,7 +285,6 @@ pub(crate) struct VirtualFunction {
     hw: VfDev,
     usage: Arc<Usage>,
     inbox: Arc<Inbox>,
-    sparse: bool,
     total: hw::Resources,
     /// A request was not answered: what the physical function has made of it is not known, and
     /// nothing is asked any more until the function was reset.
@@ -300,7 +299,6 @@ impl VirtualFunction {
             hw: VfDev::new(version),
             usage: Usage::new()?,
             inbox: Inbox::new()?,
-            sparse: true,
             total: hw::Resources::default(),
             lost: Cell::new(false),
         };
@@ -339,7 +337,6 @@ impl VirtualFunction {
 
     /// Finds out what does not change while the driver is registered.
     fn look(&mut self) -> hw::Result {
-        self.sparse = self.hw.is_sparse(&*self.regs)?;
         self.total = self.hw.total(&*self.regs)?;
         Ok(())
     }
@@ -371,8 +368,8 @@ impl Function for VirtualFunction {
         self.hw.version()
     }
 
-    fn sparse(&self) -> bool {
-        self.sparse
+    fn sparse(&self) -> hw::Result<bool> {
+        self.ask(|vf, csr| vf.is_sparse(csr))
     }
 
     fn sequence_numbers(&self) -> hw::Result<[u32; 2]> {
