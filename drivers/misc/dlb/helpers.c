@@ -125,6 +125,16 @@ void dlb_work_queue(struct delayed_work *work, unsigned long delay)
 	queue_delayed_work(system_dfl_wq, work, delay);
 }
 
+/*
+ * A device that once failed to wake up is not tried again by the PM core: not
+ * when it is used, nor after a reset, nor when a driver is bound to it anew. It
+ * has to be told that the device works. Without a failure this does nothing.
+ */
+void dlb_pm_recovered(struct device *dev)
+{
+	pm_runtime_set_active(dev);
+}
+
 /* The PCI core has taken a reference before probe, for drivers without runtime PM. */
 void dlb_pm_start(struct device *dev, int delay_ms)
 {

@@ -28,6 +28,7 @@ void dlb_work_queue(struct delayed_work *work, unsigned long delay);
 
 void dlb_pm_start(struct device *dev, int delay_ms);
 void dlb_pm_stop(struct device *dev);
+void dlb_pm_recovered(struct device *dev);
 int dlb_pm_get(struct device *dev);
 void dlb_pm_put(struct device *dev);
 

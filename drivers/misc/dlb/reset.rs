@@ -36,6 +36,7 @@ use crate::{
             ChannelState,
             Recovery, //
         },
+        pm,
         time::now_ms,
         trace, //
     },
@@ -129,6 +130,7 @@ impl State {
         })?;
         self.awake = true;
         self.phase = Phase::Running;
+        pm::recovered(dev);
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ extern "C" {
     #![allow(improper_ctypes)] // Pointers to C structures, of which C alone looks at the contents.
     fn dlb_pm_start(dev: *mut bindings::device, delay_ms: c_int);
     fn dlb_pm_stop(dev: *mut bindings::device);
+    fn dlb_pm_recovered(dev: *mut bindings::device);
     fn dlb_pm_get(dev: *mut bindings::device) -> c_int;
     fn dlb_pm_put(dev: *mut bindings::device);
 }
@@ -33,6 +34,13 @@ pub(crate) fn start(dev: &pci::Device<device::Core<'_>>, delay_ms: i32) {
 pub(crate) fn stop(dev: &pci::Device<device::Core<'_>>) {
     // SAFETY: The device is valid.
     unsafe { dlb_pm_stop(raw_dev(dev.as_ref())) };
+}
+
+/// The device works, after a reset for example: if it failed to wake up before, it may be asked to
+/// again, which the PM core would refuse otherwise.
+pub(crate) fn recovered(dev: &pci::Device<device::Core<'_>>) {
+    // SAFETY: The device is valid.
+    unsafe { dlb_pm_recovered(raw_dev(dev.as_ref())) };
 }
 
 /// Wakes the device up and keeps it awake until [`put`].

@@ -10,6 +10,7 @@ use crate::enable::{small, why};
 use crate::errno::{self, Errno};
 use crate::ktap::{Outcome, Suite};
 use crate::port::{cmd, Hcw, Port, Sched};
+use crate::recovery::asleep;
 use crate::tree::{self, Device};
 use crate::{ensure, ensure_eq};
 
@@ -90,6 +91,30 @@ fn slow_to_be_ready() -> Outcome {
     println!("# ready after {} ms", time.as_millis());
     drop(fault);
     works()
+}
+
+/// A device that did not wake up works again after a reset, and when it is bound anew.
+fn does_not_wake_up() -> Outcome {
+    let dev = Device::first()?;
+    type Cure = fn(&Device) -> Result<(), Errno>;
+    let cures: [(&str, Cure); 2] = [
+        ("reset", |dev| dev.obj.set("reset", 1)),
+        ("rebind", |dev| dev.unbind().and_then(|()| dev.bind())),
+    ];
+    for (cure, apply) in cures {
+        asleep(&dev)?;
+        let fault = Fault::inject("never-ready")?;
+        let d = small("early")?;
+        let (time, have) = timed(|| d.enable());
+        ensure!(have.is_err(), "a domain on a device that does not wake up");
+        ensure!(time < SOON, "it took {time:?}");
+        ensure!(!d.get("error")?.is_empty(), "no words for it");
+        drop((fault, d));
+        apply(&dev).map_err(|e| format!("{cure}: {e}"))?;
+        works().map_err(|e| format!("after a {cure}: {e}"))?;
+    }
+    // And it sleeps again.
+    asleep(&dev)
 }
 
 fn stuck_drain() -> Outcome {
@@ -200,6 +225,7 @@ fn unbind_while_stuck() -> Outcome {
 pub fn run(t: &mut Suite) {
     t.case("never ready", never_ready);
     t.case("slow to be ready", slow_to_be_ready);
+    t.case("does not wake up", does_not_wake_up);
     t.case("a drain that is stuck", stuck_drain);
     t.case("unbind while stuck", unbind_while_stuck);
     t.case("a lost interrupt", lost_interrupt);

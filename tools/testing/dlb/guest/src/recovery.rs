@@ -320,7 +320,7 @@ fn runtime_status(dev: &Device) -> Result<String, String> {
 }
 
 /// Waits until the device is in D3hot.
-fn asleep(dev: &Device) -> Outcome {
+pub fn asleep(dev: &Device) -> Outcome {
     let until = Instant::now() + SOON;
     while runtime_status(dev)? != "suspended" {
         ensure!(
