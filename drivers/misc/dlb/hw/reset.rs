@@ -341,6 +341,20 @@ impl Pf {
         Ok(())
     }
 
+    /// Forgets the changes of links that are under way in a domain that is off for good: the end of
+    /// one, whatever it is, would switch consumer queues on.
+    fn abandon_links(&mut self, d: u8) {
+        for port in self.ldb_ports.iter_mut() {
+            if !port.domain.is(d) || !port.configured {
+                continue;
+            }
+            port.enabled = false;
+            for link in &mut port.links {
+                *link = Link::default();
+            }
+        }
+    }
+
     /// Resets a domain: drains it, switches it off and gives back all it has.
     ///
     /// # Errors
@@ -393,6 +407,7 @@ impl Pf {
         // The CQs' memory may be freed once the device has seen all this.
         let off = io.flush();
         if let Err(error) = drained.and(off) {
+            self.abandon_links(d);
             self.domain_mut(d)?.broken = true;
             self.broken = true;
             return Err(error);

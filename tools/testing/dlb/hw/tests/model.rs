@@ -782,6 +782,46 @@ fn a_device_that_will_not_drain_is_given_up_and_comes_back_after_a_reset() {
     }
 }
 
+/// The memory of the consumer queues of a domain that will not drain may be freed: no change of a
+/// link that was under way switches one of them on again, neither when it is given up nor when the
+/// device comes to its senses.
+#[test]
+fn the_links_of_a_domain_that_will_not_drain_are_left_alone() {
+    for version in VERSIONS {
+        for (patient, step) in [(false, LINK_TIMEOUT_MS), (true, 1)] {
+            let (sim, mut pf) = Sim::up(version, 5);
+            let mut a = build(&sim, &mut pf, &[UNORDERED], 2, 1, 16);
+            let (d, q) = (a.id, a.queues[0]);
+            let ports = [a.ports[0].0, a.ports[1].0];
+            pf.map_queue(&sim, Func::Pf, d, ports[0], q, 0).unwrap();
+            pf.start_domain(&sim, Func::Pf, d).unwrap();
+            a.dir[0].2.send(&sim, &[new(1, q, SchedType::Unordered)]);
+            assert_eq!(a.ports[0].1.receive(&sim).unwrap().data, 1);
+            pf.map_queue(&sim, Func::Pf, d, ports[1], q, 0).unwrap();
+            pf.unmap_queue(&sim, Func::Pf, d, ports[0], q).unwrap();
+            assert_eq!(pf.pending(), 2);
+            pf.service_pending(&sim, 0, &mut |_| ()).unwrap();
+            sim.inject("stuck-drain");
+            pf.reset_domain(&sim, Func::Pf, d).unwrap_err();
+            if patient {
+                sim.inject("clear");
+            }
+            for n in 1..4 {
+                let pending = pf.service_pending(&sim, n * step, &mut |_| ());
+                assert_eq!(pending, Ok(0), "{version:?}, {patient}");
+            }
+            let dsbl = match version {
+                Version::V2 => 0xa040_0000,
+                Version::V25 => 0x9040_0000,
+            };
+            for p in ports {
+                let off = sim.read(Bar::Csr, dsbl + p * 0x1000);
+                assert_eq!(off, 1, "{version:?}, {patient}: port {p} is on");
+            }
+        }
+    }
+}
+
 /// Settings that are taken back while the device sleeps, where it keeps everything: it has to forget
 /// what it had before. Ordered queues are stuck, and cannot be emptied, if it does not.
 #[test]
