@@ -304,7 +304,7 @@ impl Function for PhysicalFunction {
         hw::Pf::wait_ready(&*self.regs, version)?;
         self.hw.forget();
         self.hw.init_device(&*self.regs)?;
-        self.hw.start_idle_counters(&*self.regs)
+        self.hw.start_counters(&*self.regs)
     }
 
     fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn Csr)> {

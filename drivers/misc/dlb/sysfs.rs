@@ -548,7 +548,7 @@ impl<D: HasDevice> Counters<D> {
             let (pf, csr) = state.pf()?;
             match csr {
                 Some(csr) => pf.device_counters(csr).map_err(|err| device::errno(&err))?,
-                // Without power the counters are lost, so they start again from nothing.
+                // They start again from nothing when it wakes up.
                 None => DeviceCounters::default(),
             }
         };

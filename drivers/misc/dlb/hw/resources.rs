@@ -277,6 +277,8 @@ pub struct Pf {
     pub(super) dir_pairs: [DirPair; MAX_DIR_PORTS],
     /// Nanoseconds that a line takes to each directed port; 0 if that was not measured.
     pub(super) dir_costs: [u32; MAX_DIR_PORTS],
+    /// What its counters do not start from.
+    pub(super) counted: super::stats::Counted,
     pub(super) vfs: [Vf; MAX_VFS],
 }
 
@@ -356,6 +358,7 @@ impl Pf {
             ldb_ports: [LdbPort::default(); MAX_LDB_PORTS],
             dir_pairs: [DirPair::default(); MAX_DIR_PORTS],
             dir_costs: [0; MAX_DIR_PORTS],
+            counted: Default::default(),
             vfs: [Vf::default(); MAX_VFS],
         };
         pf.init(version);

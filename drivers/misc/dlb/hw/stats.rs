@@ -75,6 +75,14 @@ pub struct DeviceCounters {
     pub idle: Option<IdleCounters>,
 }
 
+/// What the device had counted when its counters were started, and cannot be told to forget.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counted {
+    ldb_scheduled: u64,
+    dir_scheduled: u64,
+    errors: u64,
+}
+
 /// What the scheduler did, in cycles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct IdleCounters {
@@ -218,13 +226,26 @@ impl Pf {
         Ok(value)
     }
 
-    /// Starts counting what the scheduler does, from zero. Nothing on DLB 2.5, where the place of
-    /// the counters is not known.
+    /// Has the counters of the device start from zero, after a reset, or after it slept: it may have
+    /// kept or lost what it had counted then.
     ///
     /// # Errors
     ///
     /// [`super::Error::Gone`].
-    pub fn start_idle_counters(&self, csr: &dyn Csr) -> Result {
+    pub fn start_counters(&mut self, csr: &dyn Csr) -> Result {
+        self.counted = Counted::default();
+        let now = self.device_counters(csr)?;
+        self.counted = Counted {
+            ldb_scheduled: now.ldb_scheduled,
+            dir_scheduled: now.dir_scheduled,
+            errors: now.errors,
+        };
+        self.start_idle_counters(csr)
+    }
+
+    /// Starts counting what the scheduler does, from zero. Nothing on DLB 2.5, where the place of
+    /// the counters is not known.
+    fn start_idle_counters(&self, csr: &dyn Csr) -> Result {
         if self.version != Version::V2 {
             return Ok(());
         }
@@ -253,10 +274,13 @@ impl Pf {
             CHP_CFG_CNTR_CHP_ERR_DROP_L,
             CHP_CFG_CNTR_CHP_ERR_DROP_H,
         );
+        let ldb = wide(&io, LSP_LDB_SCH_CNT_L, LSP_LDB_SCH_CNT_H);
+        let dir = wide(&io, LSP_DIR_SCH_CNT_L, LSP_DIR_SCH_CNT_H);
+        let errors = ingress.wrapping_add(chp);
         let counters = DeviceCounters {
-            ldb_scheduled: wide(&io, LSP_LDB_SCH_CNT_L, LSP_LDB_SCH_CNT_H),
-            dir_scheduled: wide(&io, LSP_DIR_SCH_CNT_L, LSP_DIR_SCH_CNT_H),
-            errors: ingress.wrapping_add(chp),
+            ldb_scheduled: ldb.wrapping_sub(self.counted.ldb_scheduled),
+            dir_scheduled: dir.wrapping_sub(self.counted.dir_scheduled),
+            errors: errors.wrapping_sub(self.counted.errors),
             idle: match self.version {
                 Version::V2 => Some(idle_counters(&io)),
                 Version::V25 => None,

@@ -337,6 +337,7 @@ pub fn asleep(dev: &Device) -> Outcome {
 /// A device without a domain sleeps; what is set meanwhile is not forgotten.
 fn idle() -> Outcome {
     let dev = Device::first()?;
+    works(&dev)?;
     asleep(&dev)?;
     // To look does not wake, nor does it find less.
     dev.all_free()?;
@@ -352,6 +353,11 @@ fn idle() -> Outcome {
         .set("num_sequence_numbers", 256)?;
     d.enable().map_err(|e| why(&d, e))?;
     ensure_eq!(runtime_status(&dev)?, "active", "with a domain");
+    ensure_eq!(
+        dev.obj.get("counters/dir_scheduled")?,
+        "0",
+        "a counter after the sleep"
+    );
     ensure_eq!(dev.obj.get("power_state")?, "D0", "power_state");
     std::thread::sleep(Duration::from_secs(1));
     ensure_eq!(runtime_status(&dev)?, "active", "with a domain, later");

@@ -782,6 +782,44 @@ fn a_device_that_will_not_drain_is_given_up_and_comes_back_after_a_reset() {
     }
 }
 
+/// A device that slept has not forgotten what it had counted, one that was reset has: either way the
+/// counters start from zero.
+#[test]
+fn counters_start_when_the_device_wakes_up() {
+    for version in VERSIONS {
+        let (sim, mut pf) = Sim::up(version, 5);
+        pf.start_counters(&sim).unwrap();
+        let none = pf.device_counters(&sim).unwrap();
+        for restart in ["sleep", "sleep", "reset"] {
+            let mut a = build(&sim, &mut pf, &[UNORDERED], 1, 1, 16);
+            let (d, q, p, dir) = (a.id, a.queues[0], a.ports[0].0, a.dir[0].0);
+            pf.map_queue(&sim, Func::Pf, d, p, q, 0).unwrap();
+            pf.start_domain(&sim, Func::Pf, d).unwrap();
+            let producer = a.dir[0].2.clone();
+            for queue in [q, q, q] {
+                producer.send(&sim, &[new(1, queue, SchedType::Unordered)]);
+            }
+            producer.send(&sim, &[new(1, dir, SchedType::Directed)]);
+            producer.send(&sim, &[Hcw::command(Command::Rel)]);
+            while a.ports[0].1.receive(&sim).is_some() {}
+            pf.reset_domain(&sim, Func::Pf, d).unwrap();
+            let now = pf.device_counters(&sim).unwrap();
+            assert_eq!(
+                (now.ldb_scheduled, now.dir_scheduled, now.errors),
+                (3, 1, 1),
+                "{version:?}, before a {restart}"
+            );
+            if restart == "reset" {
+                sim.flr(Requester::Pf);
+            }
+            pf.forget();
+            pf.init_device(&sim).unwrap();
+            pf.start_counters(&sim).unwrap();
+            assert_eq!(pf.device_counters(&sim).unwrap(), none, "after a {restart}");
+        }
+    }
+}
+
 /// The memory of the consumer queues of a domain that will not drain may be freed: no change of a
 /// link that was under way switches one of them on again, neither when it is given up nor when the
 /// device comes to its senses.
