@@ -254,8 +254,14 @@ impl Run for LinkWorker {
         let dev = self.device.binding.device();
         let mut any = false;
         let mut state = self.device.lock();
+        let function = match (state.phase, state.awake) {
+            // A consumer queue whose links change may be off meanwhile: what has begun is brought to
+            // its end, for the domains that still run until the device is reset.
+            (Phase::Running | Phase::Failed, true) => state.function.as_mut()?,
+            _ => return None,
+        };
         let mut limits = self.device.stuck.lock();
-        let pending = state.function().ok()?.service_pending(&mut |link| {
+        let pending = function.service_pending(&mut |link| {
             any = true;
             let limit = match link.port.func {
                 hw::Func::Pf => limits.last_mut(),
