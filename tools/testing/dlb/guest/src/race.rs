@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::enable::small;
 use crate::errno;
 use crate::ktap::{Outcome, Suite};
+use crate::port::Map;
 use crate::proc::{Child, Dice, Pipe};
 use crate::tree::{self, Device};
 use crate::{ensure, ensure_eq};
@@ -165,6 +166,65 @@ fn enable_against_changes() -> Outcome {
     dev.soon_all_free(SOON)
 }
 
+/// A domain has rings of the size that the device fills, whatever becomes of the layout of their
+/// entries while it is built.
+fn enable_against_layout() -> Outcome {
+    if std::env::var_os("DLB_TEST_DEVICE").is_some() {
+        println!("# a virtual function cannot change it");
+        return Ok(());
+    }
+    const DEPTH: usize = 1024;
+    const LAYOUT: &str = "tuning/cq_layout";
+    let dev = Device::first()?;
+    let d = small("sized")?;
+    d.on("ldb_ports", "worker").set("cq_depth", DEPTH)?;
+    // Memory is taken with the layout known and no domain in the hardware: more ports, more time.
+    for n in 0..16 {
+        d.add("dir_ports", &format!("more{n}"))?
+            .set("cq_depth", DEPTH)?;
+    }
+    let racers = Racers::start(2, |who| match who {
+        0 => d.enable(),
+        _ => match dev.obj.get(LAYOUT)?.as_str() {
+            "sparse" => dev.obj.set(LAYOUT, "packed"),
+            _ => dev.obj.set(LAYOUT, "sparse"),
+        },
+    })?;
+    let mut met = 0;
+    for round in 0..rounds() {
+        let have = racers.round()?;
+        ensure!(
+            have.iter().all(|&e| e == 0 || e == BUSY),
+            "round {round}: {have:?}"
+        );
+        if have[0] == BUSY {
+            met += 1;
+            ensure_eq!(d.get("state")?, "failed", "state in round {round}");
+            continue;
+        }
+        let bytes = match dev.obj.get(LAYOUT)?.as_str() {
+            "sparse" => 64 * DEPTH,
+            _ => 16 * DEPTH,
+        };
+        let file = std::fs::File::open(d.node("worker")).map_err(|e| e.to_string())?;
+        let map = |len| {
+            let offset = crate::port::PAGE as i64;
+            Map::new(&file, libc::PROT_READ, libc::MAP_SHARED, len, offset).map(drop)
+        };
+        map(bytes).map_err(|e| format!("round {round}: {bytes} bytes of a ring: {e}"))?;
+        ensure!(
+            map(bytes + crate::port::PAGE).is_err(),
+            "round {round}: a ring has more than {bytes} bytes"
+        );
+        drop(file);
+        d.disable()?;
+    }
+    println!("# of {} rounds they met in {met}", rounds());
+    drop((racers, d));
+    dev.obj.set(LAYOUT, "sparse")?;
+    dev.soon_all_free(SOON)
+}
+
 /// Last close of a `lifetime=file` domain against everything an administrator can do to it.
 fn last_close_against_all() -> Outcome {
     let dev = Device::first()?;
@@ -199,6 +259,7 @@ pub fn run(t: &mut Suite) {
     t.case("exactly one enable wins", one_enable_wins);
     t.case("enable against disable", enable_against_disable);
     t.case("enable against changes", enable_against_changes);
+    t.case("enable against the layout of rings", enable_against_layout);
     t.case("last close against all", last_close_against_all);
     t.case("the kernel log is clean", tree::log_is_clean);
 }
