@@ -62,9 +62,8 @@ use crate::{
 /// above this is the same for both. Numbers of queues and ports are those of the function.
 pub(crate) trait Function: Send {
     fn version(&self) -> hw::Version;
-    /// One entry of a consumer queue per cache line. Can change while the device has no domains, and
-    /// a virtual function is not told.
-    fn sparse(&self) -> hw::Result<bool>;
+    /// One entry of a consumer queue per cache line.
+    fn sparse(&self) -> bool;
     /// Sequence numbers per queue of each group.
     fn sequence_numbers(&self) -> hw::Result<[u32; 2]>;
     /// What is free.

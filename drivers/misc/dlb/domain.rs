@@ -170,9 +170,8 @@ pub(crate) fn enable(desc: &DomainDesc, owner: Arc<dyn DomainOwner>) -> Result<A
     let (plan, sparse) = {
         let mut state = device.lock();
         let function = usable(&device, &mut state)?;
-        let refused = |err| refusal(fmt!("{}", device.name), err);
-        let facts = facts(function).map_err(refused)?;
-        (plan(desc, &facts)?, function.sparse().map_err(refused)?)
+        let facts = facts(function).map_err(|err| refusal(fmt!("{}", device.name), err))?;
+        (plan(desc, &facts)?, function.sparse())
     };
 
     // Memory first: it is the one thing that can fail for reasons outside of the device.
@@ -191,7 +190,7 @@ pub(crate) fn enable(desc: &DomainDesc, owner: Arc<dyn DomainOwner>) -> Result<A
     let built = {
         let mut state = device.lock();
         let function = usable(&device, &mut state)?;
-        build(function, desc, &plan, sparse, &mut building)
+        build(function, desc, &plan, &mut building)
     };
     // Without the lock, as undoing what was built takes it.
     built?;
@@ -340,7 +339,6 @@ fn build(
     function: &mut dyn Function,
     desc: &DomainDesc,
     plan: &Plan,
-    sparse: bool,
     built: &mut Building,
 ) -> Result<(), Refusal> {
     let version = function.version();
@@ -348,16 +346,6 @@ fn build(
         .create_domain(&plan.domain)
         .map_err(|err| no_domain(err, version))?;
     built.id = Some(domain);
-
-    // From here on the layout stays as it is, which need not be the one that there is memory for:
-    // the device would write behind its end.
-    let refused = |err| refusal(fmt!("tuning/cq_layout"), err);
-    if function.sparse().map_err(refused)? != sparse {
-        return Err(Refusal::new(
-            EBUSY,
-            fmt!("tuning/cq_layout was changed meanwhile"),
-        ));
-    }
 
     for (queue, args) in desc.ldb_queues.iter().zip(plan.ldb_queues.iter()) {
         let id = function

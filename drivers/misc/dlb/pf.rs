@@ -188,8 +188,8 @@ impl Function for PhysicalFunction {
         self.hw.version()
     }
 
-    fn sparse(&self) -> hw::Result<bool> {
-        Ok(self.hw.settings().sparse_cq)
+    fn sparse(&self) -> bool {
+        self.hw.settings().sparse_cq
     }
 
     fn sequence_numbers(&self) -> hw::Result<[u32; 2]> {

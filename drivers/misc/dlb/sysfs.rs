@@ -437,7 +437,6 @@ impl<D: HasDevice> Group for Tuning<D> {
             CQ_LAYOUT,
             |data, _, out| {
                 let sparse = data.device().lock().function()?.sparse();
-                let sparse = sparse.map_err(|err| device::errno(&err))?;
                 line(out, if sparse { "sparse" } else { "packed" })
             },
             |data, _, input| {

@@ -285,6 +285,7 @@ pub(crate) struct VirtualFunction {
     hw: VfDev,
     usage: Arc<Usage>,
     inbox: Arc<Inbox>,
+    sparse: bool,
     total: hw::Resources,
     /// A request was not answered: what the physical function has made of it is not known, and
     /// nothing is asked any more until the function was reset.
@@ -299,6 +300,7 @@ impl VirtualFunction {
             hw: VfDev::new(version),
             usage: Usage::new()?,
             inbox: Inbox::new()?,
+            sparse: true,
             total: hw::Resources::default(),
             lost: Cell::new(false),
         };
@@ -337,6 +339,7 @@ impl VirtualFunction {
 
     /// Finds out what does not change while the driver is registered.
     fn look(&mut self) -> hw::Result {
+        self.sparse = self.hw.is_sparse(&*self.regs)?;
         self.total = self.hw.total(&*self.regs)?;
         Ok(())
     }
@@ -368,8 +371,8 @@ impl Function for VirtualFunction {
         self.hw.version()
     }
 
-    fn sparse(&self) -> hw::Result<bool> {
-        self.ask(|vf, csr| vf.is_sparse(csr))
+    fn sparse(&self) -> bool {
+        self.sparse
     }
 
     fn sequence_numbers(&self) -> hw::Result<[u32; 2]> {

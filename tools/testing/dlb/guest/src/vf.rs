@@ -368,54 +368,6 @@ fn files() -> Outcome {
     vfs.remove()
 }
 
-/// The physical function may change the layout of rings while a virtual one is bound that has no
-/// domain, and does not tell it. The function's next rings are as long as the new layout needs.
-fn layout() -> Outcome {
-    const LAYOUT: &str = "tuning/cq_layout";
-    let vfs = Vfs::bound(1)?;
-    let device = vfs.device(0)?;
-    let name = name(&device)?;
-    let follows = |layout: &str, other: &str, bytes: usize| -> Outcome {
-        vfs.pf
-            .obj
-            .set(LAYOUT, layout)
-            .map_err(|e| format!("{layout}: {e}"))?;
-        ensure_eq!(device.obj.get(LAYOUT)?, layout, "the layout as it sees it");
-        let d = small("laid")?;
-        d.set("device", &name)?;
-        d.on("dir_ports", "sink").set("cq_depth", 1024)?;
-        d.enable().map_err(|e| why(&d, e))?;
-        ensure_eq!(
-            vfs.pf.obj.set(LAYOUT, other),
-            Err(errno::EBUSY),
-            "the layout with a domain of a virtual function"
-        );
-        let path = node(&name, &d, "sink");
-        let file = fs::OpenOptions::new().read(true).write(true).open(&path);
-        let file = file.map_err(|e| format!("{}: {e}", path.display()))?;
-        let map = |bytes: usize| {
-            let page = port::PAGE as i64;
-            port::Map::new(&file, libc::PROT_READ, libc::MAP_SHARED, bytes, page).map(|_| ())
-        };
-        ensure_eq!(map(bytes), Ok(()), "a {layout} ring of {bytes} bytes");
-        ensure_eq!(
-            map(bytes + port::PAGE),
-            Err(errno::EINVAL),
-            "more than a {layout} ring of {bytes} bytes"
-        );
-        d.disable()?;
-        drop(d);
-        device.soon_all_free(SOON)
-    };
-    let have = follows("packed", "sparse", 1024 * 16).and_then(|()| {
-        // Back, so that it has once become longer and once shorter.
-        follows("sparse", "packed", 1024 * 64)
-    });
-    vfs.pf.obj.set(LAYOUT, "sparse")?;
-    have?;
-    vfs.remove()
-}
-
 /// The physical function and two virtual ones, with events on all, and two domains on one.
 fn beside_each_other() -> Outcome {
     let vfs = Vfs::beside(2)?;
@@ -897,7 +849,6 @@ pub fn run(t: &mut Suite) {
     t.case("auxiliary functions", auxiliary);
     t.case("shares", shares);
     t.case("files", files);
-    t.case("layout of rings", layout);
     t.case("beside each other", beside_each_other);
     t.case("interrupts", interrupts);
     t.case("alerts", alerts);

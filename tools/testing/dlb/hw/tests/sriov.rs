@@ -309,28 +309,6 @@ fn vfs_work_side_by_side_with_the_same_numbers() {
     }
 }
 
-/// What a VF makes rings by: the answer changes until it has a domain, and not from then on.
-#[test]
-fn the_layout_of_rings_stays_once_a_vf_has_a_domain() {
-    for version in VERSIONS {
-        let machine = Machine::split(version, 2);
-        let (bar, dev) = machine.vf(1);
-        let set = |sparse| {
-            let mut pf = machine.pf.borrow_mut();
-            pf.set_cq_layout(Some(&machine.sim), sparse)
-        };
-        for sparse in [false, true] {
-            set(sparse).unwrap();
-            assert_eq!(dev.is_sparse(&bar), Ok(sparse));
-            let args = DomainArgs::default();
-            let d = dev.create_domain(&bar, &args).unwrap();
-            assert_eq!(set(!sparse), Err(Error::Busy(error::InUse::Domains)));
-            assert_eq!(dev.is_sparse(&bar), Ok(sparse));
-            dev.reset_domain(&bar, d).unwrap();
-        }
-    }
-}
-
 #[test]
 fn every_request_does_what_the_pf_would_do() {
     let machine = Machine::split(Version::V25, 2);
