@@ -159,6 +159,15 @@ impl State {
         Ok((pf, awake.then_some(csr)))
     }
 
+    /// The same whatever the phase: a physical function that has failed still has virtual ones, and
+    /// they listen to it. None on a virtual function, or while the device sleeps.
+    pub(crate) fn physical(&mut self) -> Option<(&mut hw::Pf, &dyn hw::Csr)> {
+        match (self.awake, self.function.as_mut()) {
+            (true, Some(function)) => function.physical(),
+            _ => None,
+        }
+    }
+
     /// Adds a domain that was built on the device.
     pub(crate) fn add(&mut self, live: Arc<Live>) -> Result {
         vec::push(&mut self.domains, live)

@@ -78,14 +78,14 @@ fn bit(vf: u8) -> Set {
 type Test<'a> = &'a dyn Fn(&hw::Pf, &dyn Csr, u8) -> hw::Result<bool>;
 
 /// Those of these virtual functions for which the answer is yes. A device that does not answer has
-/// none.
+/// none; one that has failed has, and is reset for that reason.
 fn which(device: &Device, vfs: Set, test: Test<'_>) -> Set {
     let mut state = device.lock();
-    match state.pf() {
-        Ok((pf, Some(csr))) => members(vfs)
+    match state.physical() {
+        Some((pf, csr)) => members(vfs)
             .filter(|vf| *vf < pf.num_vfs() && test(pf, csr, *vf) == Ok(true))
             .fold(0, |set, vf| set | bit(vf)),
-        _ => 0,
+        None => 0,
     }
 }
 
@@ -192,7 +192,7 @@ pub(crate) fn stop(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
 /// driver gives nothing back then, and frees the memory of its rings when it is unbound.
 fn reset_all(device: &Device) {
     let mut state = device.lock();
-    if let Ok((pf, Some(csr))) = state.pf() {
+    if let Some((pf, csr)) = state.physical() {
         for vf in 0..pf.num_vfs() {
             // What will not be reset is tried again, and told, when the virtual function is gone.
             let _ = pf.reset_vf(csr, vf);

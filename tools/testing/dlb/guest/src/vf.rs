@@ -750,6 +750,31 @@ fn pf_reset() -> Outcome {
     vfs.remove()
 }
 
+/// A physical function that has failed has to be reset, and tells of that as well.
+fn pf_reset_after_failure() -> Outcome {
+    let vfs = Vfs::beside(1)?;
+    let names = [name(&vfs.pf)?, name(&vfs.device(0)?)?];
+    let stuck = on(&names[0], "stuck")?;
+    let d = on(&names[1], "bystander")?;
+    let mut user = Traffic::start(&names[1], &d)?;
+    let fault = Fault::inject("stuck-drain")?;
+    let have = stuck.disable();
+    ensure!(have.is_err(), "disable of a domain that does not drain");
+    drop(fault);
+    ensure!(user.flows(), "the virtual function stopped, too");
+    vfs.pf.obj.set("reset", 1)?;
+    ensure_eq!(user.end(), BUS, "the user of the virtual function");
+    d.wait_state("revoked", SOON)?;
+    d.disable()?;
+    ensure_eq!(d.enable(), Err(errno::EIO), "enable before a reset of VF 0");
+    vfs.device(0)?.obj.set("reset", 1)?;
+    d.enable().map_err(|e| why(&d, e))?;
+    event(&d, &names[1])?;
+    d.disable()?;
+    drop(stuck);
+    vfs.remove()
+}
+
 /// The driver of the physical function goes under those of the virtual ones, in use.
 fn pf_unbind() -> Outcome {
     let vfs = Vfs::bound(3)?;
@@ -859,6 +884,10 @@ pub fn run(t: &mut Suite) {
     t.case("a physical function that is silent", silent);
     t.case("a physical function that is older", older);
     t.case("reset of the physical function", pf_reset);
+    t.case(
+        "reset of a physical function that failed",
+        pf_reset_after_failure,
+    );
     t.case("unbind of the physical function", pf_unbind);
     t.case("sixteen", sixteen);
     t.case("up and down", up_and_down);
