@@ -18,6 +18,7 @@ use kernel::{
 use crate::{
     device::{
         Device,
+        Phase,
         PortName,
         State,
         Words, //
@@ -295,7 +296,10 @@ impl Alarms {
         // meanwhile is woken up for it.
         let power = Device::power_up(&self.device);
         let mut state = self.device.lock();
-        if power.is_err() || !state.awake {
+        // While the device is being reset nothing is served: what a virtual function has made in a
+        // device that is blank already would be forgotten, and stay in the hardware. What comes then
+        // is looked for afterwards, as there will be no other alarm.
+        if power.is_err() || !state.awake || state.phase == Phase::Resetting {
             return None;
         }
         let State {

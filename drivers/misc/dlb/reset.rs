@@ -236,6 +236,8 @@ pub(crate) fn done(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
     // work of the physical one, so that only its end says so.
     if result.is_ok() {
         free_all(device);
+        // What came before the device was set up again has not been served.
+        device.alarm_again(0);
     }
     drop(power);
     trace::device(device.name.as_str(), "reset", &result);
@@ -320,6 +322,8 @@ pub(crate) fn resume(dev: &pci::Device<Core<'_>>, device: &Arc<Device>, system: 
     drop(state);
     if system && result.is_ok() {
         free_all(device);
+        // As in `done`: a virtual function can be faster.
+        device.alarm_again(0);
     }
     result
 }
