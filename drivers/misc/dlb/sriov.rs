@@ -235,11 +235,18 @@ fn remove_all(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) {
     drop((debug, records, power));
 }
 
-/// Notes how many virtual functions there are.
+/// Notes how many virtual functions there are, before there are any.
 fn set_number(device: &Device, num_vfs: u32) -> Result {
     let mut state = device.lock();
-    let (pf, _) = state.pf()?;
-    pf.set_num_vfs(num_vfs).map_err(|err| errno(&err))
+    let (pf, csr) = state.pf()?;
+    pf.set_num_vfs(num_vfs).map_err(|err| errno(&err))?;
+    let Some(csr) = csr else {
+        return Ok(());
+    };
+    pf.prepare_vfs(csr).map_err(|err| {
+        let _ = pf.set_num_vfs(0);
+        errno(&err)
+    })
 }
 
 /// What is known of a virtual function, for as long as it exists. Each has its own limits for what

@@ -202,6 +202,9 @@ impl Pf {
         }
         self.apply_cos_bandwidth(&io);
         self.apply_sn_modes(&io);
+        if self.num_vfs != 0 {
+            self.finish_vf_resets(&io);
+        }
         io.flush()
     }
 

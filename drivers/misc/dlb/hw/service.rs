@@ -199,14 +199,54 @@ impl Pf {
         Ok(())
     }
 
+    /// Takes what is left of VFs that were there before, for those about to appear under the same
+    /// numbers: an event that nobody has served keeps the next one from interrupting, and who was
+    /// cut off, or reset at the last moment, has left its BAR blocked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    pub fn prepare_vfs(&mut self, csr: &dyn Csr) -> Result {
+        let io = Io::new(csr, self.version);
+        for vf in 0..self.num_vfs {
+            let entry = self.vf_mut(vf)?;
+            entry.storm = Default::default();
+            entry.ingress = Default::default();
+            self.admit_vf(&io, vf);
+            io.write(
+                PF_VF2PF_ISR_PEND::at(vf.into()),
+                PF_VF2PF_ISR_PEND::zeroed().isr_pend(1),
+            );
+        }
+        io.flush()
+    }
+
+    /// Tells VFs that they are reset, after a reset of the device: it was theirs, too. Those that
+    /// were reset themselves since then have that served as ever.
+    pub(super) fn finish_vf_resets(&self, io: &Io<'_>) {
+        let enabled = (1u32 << self.num_vfs.min(16)).wrapping_sub(1);
+        let again = io.read(PF_VF2PF_FLR_ISR::at(0)).vf_isr();
+        io.write(
+            PF_VF_RESET_IN_PROGRESS::at(0),
+            PF_VF_RESET_IN_PROGRESS::zeroed().vf_reset_in_progress(enabled & !again),
+        );
+    }
+
     /// Does what a VF's reset is: the hardware only says that there was one, and blocks the BAR.
     fn service_vf_reset(&mut self, io: &Io<'_>, vf: u8, sink: &mut dyn VfEvents) {
         let result = self.reset_vf(io.csr(), vf);
+        // What the VF may still cause in this second is not forgotten: its owner can reset it as
+        // often as it likes.
+        self.admit_vf(io, vf);
+        sink.reset(vf, result);
+    }
+
+    /// Lets a VF start from nothing.
+    fn admit_vf(&mut self, io: &Io<'_>, vf: u8) {
         if let Ok(entry) = self.vf_mut(vf) {
             entry.cut_off = false;
         }
-        // Whoever has the VF next is not told of it. What the VF may still cause in this second is
-        // not forgotten: its owner can reset it as often as it likes.
+        // Whoever has the VF next is not told of it.
         irq::forget_ingress(io, vf);
         let bit = 1u32 << (vf & 15);
         // A request from before the reset is nobody's any more. The VF cannot have sent another one
@@ -227,7 +267,6 @@ impl Pf {
             PF_VF2PF_FLR_ISR::at(0),
             PF_VF2PF_FLR_ISR::zeroed().vf_isr(bit),
         );
-        sink.reset(vf, result);
     }
 
     fn service_request(

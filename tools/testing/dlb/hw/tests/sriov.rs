@@ -1548,6 +1548,82 @@ fn vfs_come_and_go() {
     }
 }
 
+/// A VF that comes back is not held to what the one before it did: that one was cut off, or reset at
+/// a moment when nobody had time for it before it went.
+#[test]
+fn a_vf_that_comes_back_starts_from_nothing() {
+    for version in [Version::V2, Version::V25] {
+        for reset in [false, true] {
+            let machine = Machine::new(version, 1);
+            let sim = &machine.sim;
+            let (bar, dev) = machine.vf(0);
+            machine.asleep.set(true);
+            if reset {
+                sim.flr(Requester::Vf(0));
+            } else {
+                sim.vf_write(0, 0x1f00, 1);
+                let mut pf = machine.pf.borrow_mut();
+                pf.set_vf_bar_enabled(sim, 0, false).unwrap();
+            }
+            assert_eq!(dev.available(&bar), Err(Error::Gone));
+            {
+                let mut pf = machine.pf.borrow_mut();
+                pf.remove_vf(sim, 0).unwrap();
+                pf.set_num_vfs(0).unwrap();
+            }
+            machine.asleep.set(false);
+            machine.serve();
+            {
+                let mut pf = machine.pf.borrow_mut();
+                pf.set_num_vfs(1).unwrap();
+                pf.prepare_vfs(sim).unwrap();
+                pf.split_evenly().unwrap();
+                assert_eq!(pf.is_vf_bar_enabled(0), Ok(true));
+            }
+            let (bar, dev) = machine.vf(0);
+            dev.wait_reset(&bar).unwrap();
+            assert_eq!(dev.used(&bar), Ok(Resources::default()));
+            setup(&bar, &dev);
+            sim.flr(Requester::Vf(0));
+            machine.serve();
+            dev.wait_reset(&bar).unwrap();
+            assert_eq!(dev.used(&bar), Ok(Resources::default()));
+        }
+    }
+}
+
+/// A reset of the PF is one of its VFs, and they see the end of it, but for those that were reset
+/// again meanwhile: their resets are served.
+#[test]
+fn a_reset_of_the_pf_ends_for_its_vfs() {
+    let machine = Machine::split(Version::V25, 2);
+    let sim = &machine.sim;
+    let vfs = [machine.vf(0), machine.vf(1)];
+    for (bar, dev) in &vfs {
+        setup(bar, dev);
+    }
+    sim.flr(Requester::Pf);
+    sim.flr(Requester::Vf(1));
+    {
+        let mut pf = machine.pf.borrow_mut();
+        pf.forget();
+        pf.init_device(sim).unwrap();
+    }
+    assert_eq!(sim.vf_read(1, 0x3000), u32::MAX, "VF 1 is blocked");
+    machine.asleep.set(true);
+    let [(bar, dev), (other_bar, other_dev)] = &vfs;
+    dev.wait_reset(bar).unwrap();
+    machine.asleep.set(false);
+    machine.serve();
+    other_dev.wait_reset(other_bar).unwrap();
+    assert_eq!(machine.events.borrow().resets, [(1, Ok(()))]);
+    for (bar, dev) in &vfs {
+        dev.reset(bar).unwrap();
+        assert_eq!(dev.used(bar), Ok(Resources::default()));
+        setup(bar, dev);
+    }
+}
+
 /// What a request costs, for the record.
 #[test]
 fn a_request_costs_few_accesses() {
