@@ -217,6 +217,12 @@ impl Driver for DlbDriver {
     }
 
     fn slot_reset(dev: &pci::Device<Core<'_>>, bound: &Bound) -> Recovery {
+        glue_pci::restore_state(dev);
+        // What was saved of a virtual function is from before it was bound: it is not to write
+        // memory or to interrupt.
+        if !bound.is_physical() && glue_pci::reenable(dev).is_err() {
+            dev_err!(dev, "cannot be enabled again\n");
+        }
         reset::slot_reset(dev, &bound.device)
     }
 

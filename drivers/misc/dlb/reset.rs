@@ -277,9 +277,8 @@ pub(crate) fn error_detected(
     }
 }
 
-/// The bus was reset after an error.
+/// The bus was reset after an error, and the configuration space is restored.
 pub(crate) fn slot_reset(dev: &pci::Device<Core<'_>>, device: &Arc<Device>) -> Recovery {
-    glue_pci::restore_state(dev);
     done(dev, device);
     match device.lock().phase {
         Phase::Running => Recovery::Recovered,

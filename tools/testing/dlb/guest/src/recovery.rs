@@ -15,6 +15,7 @@ use crate::ktap::{Outcome, Suite};
 use crate::port::{self, cmd, Hcw, Port, Sched};
 use crate::proc::{Child, End, Pipe};
 use crate::tree::{self, Device, Domain};
+use crate::vf::{self, Traffic, Vfs};
 use crate::{ensure, ensure_eq};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -304,6 +305,42 @@ fn fatal_error() -> Outcome {
     })
 }
 
+/// Does something to a device with virtual functions in use, which they survive as well.
+fn vfs_survive(deed: impl FnOnce() -> Outcome) -> Outcome {
+    // All of them: the kernel does not recover a bus on which a function has no driver.
+    let vfs = Vfs::bound(2)?;
+    let mut all = Vec::new();
+    for vf in 0..2 {
+        let name = vf::name(&vfs.device(vf)?)?;
+        let d = vf::on(&name, &format!("of{vf}"))?;
+        let user = Traffic::start(&name, &d)?;
+        all.push((name, d, user));
+    }
+    deed()?;
+    for (name, d, user) in &mut all {
+        ensure_eq!(user.end(), App::CUT_OFF, "the user on {name}");
+        d.wait_state("revoked", SOON)?;
+        d.disable()?;
+        d.enable().map_err(|e| format!("{name}: {}", why(d, e)))?;
+        let traffic = Traffic::start(name, d)?;
+        ensure!(traffic.flows(), "events stopped on {name}");
+        drop(traffic);
+        d.disable()?;
+    }
+    drop(all);
+    vfs.remove()
+}
+
+/// A fatal error takes the virtual functions with it.
+fn fatal_error_of_vfs() -> Outcome {
+    vfs_survive(|| {
+        let words = "recovered from a bus error";
+        let before = logged(words)?;
+        bus_error("MALF_TLP")?;
+        wait_logged(words, before)
+    })
+}
+
 /// A fatal error of a device that sleeps.
 fn fatal_error_asleep() -> Outcome {
     let dev = Device::first()?;
@@ -490,6 +527,7 @@ pub fn run(t: &mut Suite) {
     t.case("mild bus errors", mild_errors);
     t.case("a fatal bus error", fatal_error);
     t.case("a fatal bus error while asleep", fatal_error_asleep);
+    t.case("a fatal bus error of virtual functions", fatal_error_of_vfs);
     t.case("system sleep", system_sleep);
     t.case("system sleep while asleep", system_sleep_asleep);
     t.case("suspend to memory", suspend_to_memory);
