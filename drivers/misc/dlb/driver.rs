@@ -66,6 +66,7 @@ const VF_V25: u32 = 0x2715;
 pub(crate) struct Bound {
     interrupts: Interrupts,
     pub(crate) device: Arc<Device>,
+    _follower: Option<pm::Follower>,
     _enabled: Enabled,
 }
 
@@ -126,6 +127,7 @@ impl Driver for DlbDriver {
             return Ok(Bound {
                 interrupts: Interrupts::Virtual { _vectors: vectors },
                 device,
+                _follower: pm::Follower::new(dev),
                 _enabled: enabled,
             });
         }
@@ -176,6 +178,7 @@ impl Driver for DlbDriver {
                 _alarm: alarm_irq,
             },
             device,
+            _follower: None,
             _enabled: enabled,
         })
     }

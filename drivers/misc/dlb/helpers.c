@@ -8,6 +8,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/scatterlist.h>
 #include <linux/seq_file.h>
@@ -161,6 +162,22 @@ void dlb_pm_put(struct device *dev)
 {
 	pm_runtime_mark_last_busy(dev);
 	pm_runtime_put_autosuspend(dev);
+}
+
+/*
+ * Devices sleep and wake up side by side unless they are told not to, and the
+ * parent of a virtual function is not the physical one.
+ */
+bool dlb_pm_follow(struct pci_dev *vf)
+{
+	struct pci_dev *pf = pci_physfn(vf);
+
+	return pf != vf && device_link_add(&vf->dev, &pf->dev, DL_FLAG_STATELESS);
+}
+
+void dlb_pm_unfollow(struct pci_dev *vf)
+{
+	device_link_remove(&vf->dev, &pci_physfn(vf)->dev);
 }
 
 static int dlb_debugfs_show(struct seq_file *seq, void *data)

@@ -11,6 +11,7 @@
 
 struct dentry;
 struct device;
+struct pci_dev;
 struct seq_file;
 struct vm_area_struct;
 struct wait_queue_head;
@@ -31,6 +32,8 @@ void dlb_pm_stop(struct device *dev);
 void dlb_pm_recovered(struct device *dev);
 int dlb_pm_get(struct device *dev);
 void dlb_pm_put(struct device *dev);
+bool dlb_pm_follow(struct pci_dev *vf);
+void dlb_pm_unfollow(struct pci_dev *vf);
 
 /* The beginning of what glue/debugfs.rs has for each file. */
 struct dlb_text {

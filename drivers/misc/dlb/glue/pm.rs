@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runtime power management.
+//! Runtime power management, and the order in which functions sleep with the machine.
 //!
 //! C header: [`include/linux/pm_runtime.h`](srctree/include/linux/pm_runtime.h)
 
@@ -9,10 +9,14 @@ use kernel::{
     device,
     error::to_result,
     pci,
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
-use super::pci::raw_dev;
+use super::pci::{
+    raw,
+    raw_dev, //
+};
 
 extern "C" {
     // The functions of `helpers.c` that stand for inline functions of the header.
@@ -22,6 +26,8 @@ extern "C" {
     fn dlb_pm_recovered(dev: *mut bindings::device);
     fn dlb_pm_get(dev: *mut bindings::device) -> c_int;
     fn dlb_pm_put(dev: *mut bindings::device);
+    fn dlb_pm_follow(vf: *mut bindings::pci_dev) -> bool;
+    fn dlb_pm_unfollow(vf: *mut bindings::pci_dev);
 }
 
 /// Lets the device sleep when it has not been used for a while; to be called at the end of `probe`.
@@ -53,4 +59,34 @@ pub(crate) fn get(dev: &device::Device) -> Result {
 pub(crate) fn put(dev: &device::Device) {
     // SAFETY: The device is valid.
     unsafe { dlb_pm_put(raw_dev(dev)) };
+}
+
+/// A virtual function that sleeps before its physical one does, with the machine, and wakes up
+/// after it.
+///
+/// # Invariants
+///
+/// The virtual function has a link to the physical one, and this is what has made it.
+pub(crate) struct Follower {
+    vf: ARef<pci::Device>,
+}
+
+impl Follower {
+    /// None if the physical function is not here, or there is no memory: the order is up to chance
+    /// then.
+    pub(crate) fn new(vf: &pci::Device<device::Core<'_>>) -> Option<Self> {
+        // SAFETY: The device is valid, and a virtual function keeps its physical one.
+        unsafe { dlb_pm_follow(raw(vf)) }.then(|| {
+            // INVARIANT: The link was made.
+            Self { vf: (&**vf).into() }
+        })
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // SAFETY: The device is valid, as we have a reference, and is bound until this is dropped,
+        // so that it has its physical function. By the type invariant the link is ours.
+        unsafe { dlb_pm_unfollow(raw(&self.vf)) };
+    }
 }

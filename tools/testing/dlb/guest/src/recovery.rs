@@ -434,6 +434,14 @@ fn system_sleep() -> Outcome {
     Ok(())
 }
 
+/// Virtual functions wake up after the physical one, not while it is being reset.
+fn system_sleep_of_vfs() -> Outcome {
+    for level in ["devices", "platform"] {
+        vfs_survive(|| sleep(level, "freeze")).map_err(|e| format!("{level}: {e}"))?;
+    }
+    Ok(())
+}
+
 /// The machine sleeps while the device does so anyway.
 fn system_sleep_asleep() -> Outcome {
     let dev = Device::first()?;
@@ -529,6 +537,7 @@ pub fn run(t: &mut Suite) {
     t.case("a fatal bus error while asleep", fatal_error_asleep);
     t.case("a fatal bus error of virtual functions", fatal_error_of_vfs);
     t.case("system sleep", system_sleep);
+    t.case("system sleep of virtual functions", system_sleep_of_vfs);
     t.case("system sleep while asleep", system_sleep_asleep);
     t.case("suspend to memory", suspend_to_memory);
     t.case("the kernel log is clean", tree::log_is_clean);
