@@ -495,6 +495,7 @@ impl Function for VirtualFunction {
         self.usage.clear();
         self.inbox.clear();
         self.lost.set(false);
+        self.inbox.receive_late(&self.hw, &self.regs, &self.usage);
         match self.ask(|vf, csr| vf.reset(csr)) {
             // The physical function was reset too, and does not know us any more.
             Err(hw::Error::Mailbox { .. }) => self.hw.register(&*self.regs)?,
@@ -572,6 +573,44 @@ impl Inbox {
     fn lost(&self) {
         self.letters.lock().end = Some(PfLoss::Silent);
         self.kick();
+    }
+
+    /// Takes a message of the physical function, which waits for that. What is to be done about it
+    /// can take a request to the physical function, and is left to the work.
+    fn receive(&self, hw: &VfDev, regs: &Regs, usage: &Usage) {
+        // Locked until the message is acknowledged, so that nobody else takes it as well.
+        let mut letters = self.letters.lock();
+        let waiting = hw.is_message_waiting(regs, &mut letters.readable);
+        if waiting != Ok(true) {
+            return;
+        }
+        let Ok(message) = hw.read_message(regs) else {
+            return;
+        };
+        match message {
+            // Alerts beyond what there is room for are lost.
+            PfMessage::Alert(alert) if letters.alerts.len() < INBOX => {
+                let _ = vec::push(&mut letters.alerts, alert);
+            }
+            PfMessage::PreReset => letters.end = Some(PfLoss::Resets),
+            PfMessage::InUse => hw.answer_in_use(regs, usage.in_use()),
+            PfMessage::Alert(_) | PfMessage::Unknown(_) => {}
+        }
+        hw.acknowledge(regs);
+        drop(letters);
+        self.kick();
+    }
+
+    /// Takes a message whose interrupt was forgotten with others. Until somebody has, the physical
+    /// function sends nothing else.
+    fn receive_late(&self, hw: &VfDev, regs: &Regs, usage: &Usage) {
+        // Without an interrupt only a doorbell that rings is a message.
+        match hw.is_message_waiting(regs, &mut true) {
+            Ok(true) => self.receive(hw, regs, usage),
+            // One that never rings may be one that cannot be looked at.
+            Ok(false) if !self.letters.lock().readable => hw.acknowledge(regs),
+            _ => {}
+        }
     }
 
     /// Forgets what was about domains that are no more.
@@ -662,38 +701,10 @@ impl Interrupts {
             let usage = self.usage.ports(sources);
             usage.for_each(|port| self.wakers.wake(port));
             if sources.checked_shr(MAILBOX_SOURCE).unwrap_or(0) & 1 != 0 {
-                self.mailbox();
+                self.inbox.receive(&self.hw, &self.regs, &self.usage);
             }
         }
         self.hw.interrupt_done(&*self.regs, message);
-    }
-
-    /// Takes a message of the physical function, which waits for that. What is to be done about it
-    /// can take a request to the physical function, and is left to the work.
-    fn mailbox(&self) {
-        // Locked until the message is acknowledged, so that nobody else takes it as well.
-        let mut letters = self.inbox.letters.lock();
-        let waiting = self
-            .hw
-            .is_message_waiting(&*self.regs, &mut letters.readable);
-        if waiting != Ok(true) {
-            return;
-        }
-        let Ok(message) = self.hw.read_message(&*self.regs) else {
-            return;
-        };
-        match message {
-            // Alerts beyond what there is room for are lost.
-            PfMessage::Alert(alert) if letters.alerts.len() < INBOX => {
-                let _ = vec::push(&mut letters.alerts, alert);
-            }
-            PfMessage::PreReset => letters.end = Some(PfLoss::Resets),
-            PfMessage::InUse => self.hw.answer_in_use(&*self.regs, self.usage.in_use()),
-            PfMessage::Alert(_) | PfMessage::Unknown(_) => {}
-        }
-        self.hw.acknowledge(&*self.regs);
-        drop(letters);
-        self.inbox.kick();
     }
 }
 

@@ -868,6 +868,28 @@ fn alerts() -> Outcome {
     vfs.remove()
 }
 
+/// A message whose interrupt is lost, and that nobody has taken when the function is reset, is not
+/// the last one.
+fn message_before_reset() -> Outcome {
+    let vfs = Vfs::bound(1)?;
+    let device = vfs.device(0)?;
+    let name = name(&device)?;
+    let d = on(&name, "unheard")?;
+    let source = Port::open(&node(&name, &d, "source"), 64)?;
+    let fault = Fault::inject("lose-msi=1")?;
+    source.push(Hcw::send(cmd::NEW, 63, Sched::Directed, 0, 0, 1));
+    // The physical function has sent its message by then.
+    std::thread::sleep(Duration::from_secs(1));
+    drop((fault, source));
+    device.obj.set("reset", 1)?;
+    d.wait_state("revoked", SOON)?;
+    d.disable()?;
+    d.enable().map_err(|e| why(&d, e))?;
+    break_rule(&name, &d)?;
+    d.disable()?;
+    vfs.remove()
+}
+
 pub fn run(t: &mut Suite) {
     t.case("a function without resources", nothing_is_not_bound);
     t.case("a bound function is locked", locked);
@@ -877,6 +899,7 @@ pub fn run(t: &mut Suite) {
     t.case("beside each other", beside_each_other);
     t.case("interrupts", interrupts);
     t.case("alerts", alerts);
+    t.case("a message before a reset", message_before_reset);
     t.case("killed", killed);
     t.case("function-level reset", function_level_reset);
     t.case("a domain that will not drain", will_not_drain);

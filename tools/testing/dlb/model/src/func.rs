@@ -163,7 +163,6 @@ impl Device {
         let v = &mut self.func.vf[vf.into()];
         v.msi_isr = 0;
         v.msi_pend = 0;
-        self.func.pf2vf_isr &= !bit(vf);
         self.func.flr_isr |= bit(vf);
         self.func.reset_in_progress |= bit(vf);
         self.disable_vf_bar(vf);
