@@ -131,6 +131,7 @@ impl Driver for DlbDriver {
                 _enabled: enabled,
             });
         }
+        dev.set_master();
         if glue_pci::disable_pasid(dev)? {
             dev_info!(dev, "PASID turned off\n");
         }

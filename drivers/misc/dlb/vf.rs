@@ -772,6 +772,9 @@ pub(crate) fn probe(
     version: hw::Version,
 ) -> Result<(Vectors, Arc<Device>)> {
     let function = VirtualFunction::new(dev, version)?;
+    // Now that the physical function has taken back what an earlier driver had, perhaps without an
+    // answer before it freed its memory.
+    dev.set_master();
     let registration = *function.hw.registration();
     if function.hw.is_auxiliary() {
         dev_info!(

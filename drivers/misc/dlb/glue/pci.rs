@@ -438,19 +438,18 @@ pub(super) fn raw_dev<Ctx: device::DeviceContext>(
     ptr::from_ref(dev).cast_mut().cast()
 }
 
-/// A device with memory decoding and bus mastering turned on.
+/// A device with memory decoding turned on.
 ///
-/// Dropping it turns both off, so that the device cannot write memory any more and the enable count
-/// balances over any number of binds.
+/// Dropping it turns that off, and bus mastering, so that the device cannot write memory any more
+/// and the enable count balances over any number of binds.
 pub(crate) struct Enabled {
     dev: ARef<pci::Device>,
 }
 
 impl Enabled {
-    /// Turns the device on.
+    /// Turns the device on, except for bus mastering.
     pub(crate) fn new(dev: &pci::Device<device::Core<'_>>) -> Result<Self> {
         dev.enable_device_mem()?;
-        dev.set_master();
         Ok(Self {
             dev: (&**dev).into(),
         })
