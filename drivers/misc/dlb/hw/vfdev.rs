@@ -25,9 +25,10 @@ use super::Xstat;
 const ANSWER_POLLS: u32 = 10_000;
 const ANSWER_POLL_US: u32 = 1000;
 
-/// How long the PF may take to finish a reset of the VF.
-const RESET_POLLS: u32 = 1000;
-const RESET_POLL_US: u32 = 1000;
+/// How long the PF may take to finish a reset of the VF: as long as for an answer, because it
+/// empties all domains of the VF, after whatever it is busy with.
+const RESET_POLLS: u32 = ANSWER_POLLS;
+const RESET_POLL_US: u32 = ANSWER_POLL_US;
 
 /// Interrupt source of a VF that is its mailbox. Those below are consumer queues.
 pub const MAILBOX_SOURCE: u32 = 31;

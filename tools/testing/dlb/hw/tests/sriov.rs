@@ -958,6 +958,49 @@ fn a_message_of_the_pf_counts_once() {
     dev.acknowledge(&bar);
 }
 
+/// A VF's BAR while the PF's driver is busy with something else until a point in time.
+struct Busy<'a> {
+    bar: Bar0<'a>,
+    until_ms: u32,
+}
+
+impl Csr for Busy<'_> {
+    fn read(&self, bar: Bar, offset: u32) -> u32 {
+        self.bar.read(bar, offset)
+    }
+    fn write(&self, bar: Bar, offset: u32, value: u32) {
+        self.bar.write(bar, offset, value);
+    }
+    fn pp_line(&self, port: Port, line: &[Hcw; 4]) {
+        self.bar.pp_line(port, line);
+    }
+    fn delay_us(&self, us: u32) {
+        let machine = self.bar.machine;
+        machine.asleep.set(machine.now_ms.get() < self.until_ms);
+        self.bar.delay_us(us);
+    }
+}
+
+/// A PF that is busy for seconds has a VF's reset wait for it, as it has requests.
+#[test]
+fn a_reset_waits_for_a_busy_pf() {
+    let machine = Machine::split(Version::V2, 1);
+    let (bar, dev) = machine.vf(0);
+    setup(&bar, &dev);
+    let until_ms = machine.now_ms.get() + 5000;
+    let busy = Busy { bar, until_ms };
+    machine.asleep.set(true);
+    machine.sim.flr(Requester::Vf(0));
+    dev.wait_reset(&busy).unwrap();
+    assert_eq!(dev.used(&busy), Ok(Resources::default()));
+    machine.asleep.set(true);
+    machine.sim.flr(Requester::Vf(0));
+    let before = machine.now_ms.get();
+    assert_eq!(dev.wait_reset(&busy.bar), Err(Error::Gone));
+    let waited = machine.now_ms.get() - before;
+    assert!((9_000..11_000).contains(&waited), "{waited}");
+}
+
 /// A request that was not answered when its VF was reset is not executed for whoever comes next.
 #[test]
 fn a_reset_takes_back_a_request() {
