@@ -165,7 +165,8 @@ pub(crate) fn configure(
     let result = sysfs::vfs_changed(dev.as_ref())
         .and_then(|()| glue_pci::enable_sriov(dev, num_vfs))
         .inspect_err(|_| {
-            let _ = set_number(device, 0);
+            // With what they were given as soon as there were files.
+            remove_all(dev, device);
             let _ = sysfs::vfs_changed(dev.as_ref());
         });
     trace::device(device.name.as_str(), "sriov on", &result);

@@ -227,10 +227,18 @@ impl Pf {
     ///
     /// # Errors
     ///
+    /// - [`Error::Invalid`] if there is no such VF, or not any more.
     /// - [`Error::NotPermitted`] while the VF's driver is registered, or if the VF is auxiliary.
     /// - [`Error::NoSpace`] if the PF has too little; the VF keeps what it had.
     pub fn assign(&mut self, vf: u8, what: Resource, asked: u32) -> Result {
         self.unlocked(vf)?;
+        // Nobody would take that back.
+        if asked != 0 && vf >= self.num_vfs {
+            return Err(Error::Invalid {
+                what: Param::Vf,
+                value: vf.into(),
+            });
+        }
         if !self.vf(vf)?.primary.is_none() && asked != 0 {
             return Err(Error::NotPermitted);
         }

@@ -1591,6 +1591,28 @@ fn vfs_come_and_go() {
     }
 }
 
+/// Files about a VF are there for a moment longer than the VF: it is not given anything then.
+#[test]
+fn a_vf_that_is_gone_is_given_nothing() {
+    let machine = Machine::new(Version::V2, 2);
+    let mut pf = machine.pf.borrow_mut();
+    pf.assign(1, Resource::Domains, 1).unwrap();
+    for vf in 0..2 {
+        pf.remove_vf(&machine.sim, vf).unwrap();
+    }
+    pf.set_num_vfs(0).unwrap();
+    let gone = Error::Invalid {
+        what: Param::Vf,
+        value: 1,
+    };
+    assert_eq!(pf.assign(1, Resource::Domains, 1), Err(gone));
+    assert_eq!(pf.assign(1, Resource::LdbCredits, 8), Err(gone));
+    assert_eq!(pf.assign(1, Resource::Domains, 0), Ok(()));
+    pf.split_evenly().unwrap();
+    assert!(pf.set_aux_vfs(0, 1 << 1).is_err());
+    assert_eq!(pf.available(Func::Pf), pf.total());
+}
+
 /// A VF that comes back is not held to what the one before it did: that one was cut off, or reset at
 /// a moment when nobody had time for it before it went.
 #[test]
