@@ -209,7 +209,7 @@ impl Pf {
     }
 
     /// Forgets every domain without touching the hardware, which a reset has made blank. What was
-    /// assigned to VFs stays theirs, but for those that are no more, and settings stay.
+    /// assigned to VFs stays theirs, and settings stay.
     pub fn forget(&mut self) {
         self.broken = false;
         for d in 0..num(MAX_DOMAINS) {
@@ -223,11 +223,6 @@ impl Pf {
             vf.cut_off = false;
             vf.storm = Storm::default();
             vf.ingress = Budget::default();
-        }
-        // Those that went while a domain of theirs would not drain have not given anything back.
-        for vf in self.num_vfs..num(MAX_VFS) {
-            // It is not locked any more, and has no domains.
-            let _ = self.take_back(vf);
         }
     }
 

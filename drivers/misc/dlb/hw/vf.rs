@@ -142,6 +142,14 @@ fn assign_in_order<T: Owned>(
     Ok(())
 }
 
+/// Takes all entries from a VF, used or not.
+fn disown<T: Owned>(table: &mut [T], vf: u8) {
+    let owner = Owner::of(Func::Vf(vf));
+    for entry in table.iter_mut().filter(|entry| entry.owner() == owner) {
+        entry.set_owner(Owner::of(Func::Pf));
+    }
+}
+
 /// Numbers the entries a VF has.
 fn number_entries<T: Owned>(table: &mut [T], vf: u8) {
     let owner = Owner::of(Func::Vf(vf));
@@ -534,26 +542,25 @@ impl Pf {
     ///
     /// # Errors
     ///
-    /// As [`Pf::reset_domain`]; then the VF's share is taken back by [`Pf::forget`], after a reset of
-    /// the device.
+    /// As [`Pf::reset_domain`]; then the domain and what it has are the PF's, but of no use before a
+    /// reset of the device.
     pub fn remove_vf(&mut self, csr: &dyn Csr, vf: u8) -> Result {
-        self.unlock_vf(csr, vf)?;
-        self.take_back(vf)?;
-        super::irq::forget_ingress(&Io::new(csr, self.version), vf);
-        Ok(())
-    }
-
-    /// Takes back the share of a VF that is unlocked, and forgets what is known of it.
-    pub(super) fn take_back(&mut self, vf: u8) -> Result {
+        let result = self.unlock_vf(csr, vf);
         for aux in 0..num(MAX_VFS) {
             let entry = self.vf_mut(aux)?;
-            if entry.primary.is(vf) || aux == vf {
+            if entry.primary.is(vf) {
                 entry.primary = Maybe::NONE;
             }
         }
-        self.unassign(vf)?;
+        // Not by way of `unassign`: a domain that would not drain is no part of a share, and must
+        // not be the next one's that has the number.
+        disown(&mut self.domains, vf);
+        disown(&mut self.ldb_queues, vf);
+        disown(&mut self.ldb_ports, vf);
+        disown(&mut self.dir_pairs, vf);
         *self.vf_mut(vf)? = Vf::default();
-        Ok(())
+        super::irq::forget_ingress(&Io::new(csr, self.version), vf);
+        result
     }
 
     /// Whether a VF has domains.

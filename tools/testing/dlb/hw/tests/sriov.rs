@@ -1716,6 +1716,11 @@ fn the_share_of_a_vf_that_will_not_drain_comes_back_after_a_reset() {
         pf.set_num_vfs(0).unwrap();
         assert!(pf.is_broken());
         assert_ne!(pf.available(Func::Pf), pf.total());
+        // The next one with its number is another one.
+        pf.set_num_vfs(1).unwrap();
+        pf.prepare_vfs(sim).unwrap();
+        assert_eq!(pf.share(Func::Vf(0)), Resources::default());
+        assert_eq!(pf.reset_vf(sim, 0), Ok(()));
         sim.inject("clear");
         sim.flr(Requester::Pf);
         pf.forget();
