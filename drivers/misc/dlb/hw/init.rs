@@ -455,7 +455,8 @@ impl Pf {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] while there are domains: their consumer queues have one layout already.
+    /// [`Error::Busy`] while there are domains: their consumer queues have one layout already. Also
+    /// while the driver of a VF is registered, which asks for the layout once.
     pub fn set_cq_layout(&mut self, csr: Option<&dyn Csr>, sparse: bool) -> Result {
         if self.settings.sparse_cq == sparse {
             return Ok(());
@@ -463,6 +464,7 @@ impl Pf {
         if self.domains.iter().any(|d| d.configured) {
             return Err(Error::Busy(InUse::Domains));
         }
+        self.check_vfs_idle()?;
         self.settings.sparse_cq = sparse;
         if let Some(csr) = csr {
             let io = Io::new(csr, self.version);

@@ -677,7 +677,7 @@ fn explain(step: &Step, error: &io::Error) -> String {
             "a domain has sequence numbers of the group: disable it first"
         }
         io::ErrorKind::ResourceBusy if step.path.ends_with("tuning/cq_layout") => {
-            "a domain of the device is enabled: disable it first"
+            "a domain of the device is enabled, or a virtual function bound: undo that first"
         }
         io::ErrorKind::StorageFull if step.path.to_string_lossy().contains("_resources/") => {
             "the physical function has too little of it that is free"

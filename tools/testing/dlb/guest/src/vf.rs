@@ -250,6 +250,11 @@ fn locked() -> Outcome {
         Err(errno::EPERM),
         "vf_split_evenly while locked"
     );
+    ensure_eq!(
+        vfs.pf.obj.set("tuning/cq_layout", "packed"),
+        Err(errno::EBUSY),
+        "tuning/cq_layout while locked"
+    );
     let device = vfs.device(0)?;
     device.unbind().map_err(|e| format!("unbind: {e}"))?;
     ensure_eq!(vfs.share(0).get("locked")?, "0", "locked after unbind");

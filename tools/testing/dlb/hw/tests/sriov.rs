@@ -678,8 +678,13 @@ fn a_registered_vf_is_locked() {
         assert_eq!(pf.split_evenly(), Err(Error::NotPermitted));
         assert_eq!(pf.set_aux_vfs(1, 1), Err(Error::NotPermitted));
         assert!(pf.check_vfs_idle().is_err());
+        // It knows what consumer queues look like, and how much memory they take.
+        let layout = pf.set_cq_layout(Some(&machine.sim), false);
+        assert_eq!(layout, Err(Error::Busy(error::InUse::Vf)));
+        assert_eq!(pf.set_cq_layout(Some(&machine.sim), true), Ok(()));
         pf.assign(1, Resource::Domains, 3).unwrap();
     }
+    assert_eq!(dev.is_sparse(&bar), Ok(true));
     // A driver that comes back without having said goodbye finds its domains gone.
     setup(&bar, &dev);
     let (bar, dev) = machine.vf(0);
