@@ -208,7 +208,8 @@ pub(crate) struct Device {
     /// None once the device is gone, so that another can have the number.
     #[pin]
     number: Mutex<Option<Number>>,
-    /// Held while a domain is built, so that the end of the device comes before or after.
+    /// Held while a domain is built, so that the end of the device comes before or after, and so
+    /// does another layout of consumer queues.
     #[pin]
     pub(crate) building: Mutex<()>,
     #[pin]

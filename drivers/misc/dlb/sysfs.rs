@@ -441,6 +441,8 @@ impl<D: HasDevice> Group for Tuning<D> {
             },
             |data, _, input| {
                 let sparse = parse::cq_layout(input)?;
+                // A domain that is being built has its rings before the device knows of it.
+                let _building = data.device().building.lock();
                 change(data, |pf, csr| pf.set_cq_layout(csr, sparse))
             },
         ),
