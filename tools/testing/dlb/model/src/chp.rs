@@ -512,6 +512,12 @@ impl Device {
         (v >> 8 & 1 != 0, self.sample_period(ldb, v & 0xff))
     }
 
+    /// Samples that were due are not; sampling begins anew with the next tick.
+    pub(crate) fn chp_stop_sampling(&mut self) {
+        self.chp.wd = Default::default();
+        self.chp.timer = Default::default();
+    }
+
     /// When time is needed next.
     pub(crate) fn chp_deadline(&self) -> Option<u64> {
         let mut first: Option<u64> = None;

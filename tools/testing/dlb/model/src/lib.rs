@@ -469,9 +469,10 @@ impl Device {
         }
     }
 
-    /// The PF enters or leaves D3hot, in which it answers no memory access.
+    /// The PF enters or leaves D3hot, in which it answers no memory access, and its clock stands.
     pub fn set_d3(&mut self, d3: bool) {
         self.d3 = d3;
+        self.chp_stop_sampling();
     }
 
     /// How many MSI messages a VF has enabled (a power of two up to 32; 0: none).
@@ -489,9 +490,12 @@ impl Device {
         }
     }
 
-    /// When the next tick is needed, if any.
+    /// When the next tick is needed, if any. After one it is later than that.
     pub fn deadline(&self) -> Option<u64> {
-        self.chp_deadline()
+        match self.d3 {
+            true => None,
+            false => self.chp_deadline(),
+        }
     }
 
     pub fn counters(&self) -> &Counters {

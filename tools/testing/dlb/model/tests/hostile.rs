@@ -86,10 +86,14 @@ fn poke(r: &mut Rig, d: &mut Dice) {
         11 => match d.below(40) {
             0 => r.d.flr(who, &mut r.w),
             1 => r.d.set_vf_msi(d.below(18) as u8, d.below(40) as u8),
+            2 => r.d.set_d3(d.below(8) == 0),
             _ => {
                 let t = d.next() >> d.below(64);
+                // What the first may have started, the second does not start again.
                 r.d.tick(t, &mut r.w);
-                r.d.deadline();
+                r.d.tick(t, &mut r.w);
+                let due = r.d.deadline().filter(|due| *due <= t && t != u64::MAX);
+                assert_eq!(due, None, "asked for again at {t}");
             }
         },
         // Commands that could be meant well.
@@ -179,7 +183,8 @@ fn nothing_that_a_guest_writes_hurts() {
                 "{longest:?} for one access"
             );
 
-            // After a reset everything works as ever.
+            // Awake and after a reset everything works as ever.
+            r.d.set_d3(false);
             r.d.flr(Requester::Pf, &mut r.w);
             r.w.mem.clear();
             r.init();

@@ -278,6 +278,37 @@ fn hardware_alarms() {
     });
 }
 
+/// A clock that stands asks for no time: who gives it would have to again and again.
+#[test]
+fn a_watchdog_sleeps_with_the_device() {
+    each(|r| {
+        with_interrupt(r, 1);
+        r.ldb(0, H::new(0, UNO, 0));
+        r.wr(reg::LDB_WD_THRESHOLD, 0, 24);
+        r.wr(reg::LDB_WD_INTERVAL, 0, 1 << 28 | 0xffff);
+        r.wr(reg::LDB_WD_ENB, 0, 1);
+        r.wr(reg::LDB_WD_DISABLE0, 0, 1);
+        let period = 64 * 0x1_0000 * 10;
+        let start = 5_000_000_000;
+        r.d.tick(start, &mut r.w);
+        assert_eq!(r.d.deadline(), Some(start + period));
+        r.d.set_d3(true);
+        assert_eq!(r.d.deadline(), None);
+        let mut now = start + 1000 * period;
+        r.d.tick(now, &mut r.w);
+        assert_eq!(r.d.deadline(), None);
+        r.d.set_d3(false);
+        r.d.tick(now, &mut r.w);
+        assert!(r.w.msix.is_empty());
+        for _ in 0..24 {
+            now += period;
+            assert_eq!(r.d.deadline(), Some(now));
+            r.d.tick(now, &mut r.w);
+        }
+        assert_eq!(r.rd(reg::LDB_WDTO0, 0), 1);
+    });
+}
+
 #[test]
 fn watchdog() {
     each(|r| {

@@ -147,7 +147,9 @@ fuzz_target!(|data: &[u8]| {
             13 => {
                 now += u64::from(p.u32()) << (op >> 4);
                 r.d.tick(now, &mut r.w);
-                r.d.deadline();
+                r.d.tick(now, &mut r.w);
+                let due = r.d.deadline().filter(|due| *due <= now && now != u64::MAX);
+                assert_eq!(due, None);
             }
             14 => match op >> 4 & 3 {
                 0 => r.d.flr(requester(op), &mut r.w),
