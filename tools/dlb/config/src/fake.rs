@@ -25,6 +25,8 @@ pub struct Fake {
     nodes: RefCell<BTreeMap<PathBuf, Option<String>>>,
     /// Operations that change something are counted, and the one with this number fails.
     countdown: Cell<Option<u32>>,
+    /// Files that cannot be written.
+    forbidden: RefCell<Vec<PathBuf>>,
 }
 
 impl Default for Fake {
@@ -39,6 +41,7 @@ impl Fake {
         let fake = Fake {
             nodes: RefCell::default(),
             countdown: Cell::new(None),
+            forbidden: RefCell::default(),
         };
         fake.put_dir(Path::new(CONFIGFS));
         let device = Path::new(DRIVER).join("0000:00:04.0");
@@ -101,6 +104,17 @@ impl Fake {
     /// Takes a file away, as one that cannot be read.
     pub fn hide(&self, path: &Path) {
         self.nodes.borrow_mut().remove(path);
+    }
+
+    /// Takes a directory away with all that is in it, as somebody else would.
+    pub fn hide_all(&self, path: &Path) {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.retain(|node, _| !node.starts_with(path));
+    }
+
+    /// Refuses to write a file from now on.
+    pub fn forbid(&self, path: &Path) {
+        self.forbidden.borrow_mut().push(path.into());
     }
 
     fn put_dir(&self, path: &Path) {
@@ -281,6 +295,9 @@ impl Files for Fake {
 
     fn write(&self, path: &Path, value: &str) -> io::Result<()> {
         self.change()?;
+        if self.forbidden.borrow().iter().any(|other| other == path) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         self.read(path)?;
         let Some(parts) = Self::place(path) else {
             return self.write_device(path, value);

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::schema::{Kind, Link, TUNING};
+use crate::schema::{self, Kind, Link, TUNING};
 use crate::topology::{is_class, Domain, Object, Share};
 
 /// Where configfs shows domains.
@@ -167,31 +167,47 @@ pub fn domain_names(files: &dyn Files) -> Result<Vec<String>, Unreadable> {
 /// If configfs cannot be read.
 pub fn read_domain(files: &dyn Files, name: &str) -> Result<Option<LiveDomain>, Unreadable> {
     let dir = domain_path(name);
+    // What cannot be a name could be a path that leads elsewhere.
+    if schema::name(name).is_err() || !files.exists(&dir) {
+        return Ok(None);
+    }
+    let live = read_all(files, name, &dir);
+    // It may have been removed while it was read.
     if !files.exists(&dir) {
         return Ok(None);
     }
+    live.map(Some)
+}
+
+fn read_all(files: &dyn Files, name: &str, dir: &Path) -> Result<LiveDomain, Unreadable> {
     let mut domain = Domain::new(name);
     let mut reports = BTreeMap::new();
-    let (object, own) = read_object(files, Kind::Domain, name, &dir)?;
+    let (object, own) = read_object(files, Kind::Domain, name, dir)?;
     domain.object = object;
     reports.insert(String::new(), own);
     domain.enable = read(files, &dir.join("enable"))? == "1";
     for kind in Kind::SHELVES {
         let shelf = dir.join(kind.shelf());
         for name in files.directories(&shelf).map_err(unreadable(&shelf))? {
-            let (object, own) = read_object(files, kind, &name, &shelf.join(&name))?;
+            let path = shelf.join(&name);
+            let object = read_object(files, kind, &name, &path);
+            // So may this, by somebody who changes the domain.
+            if !files.exists(&path) {
+                continue;
+            }
+            let (object, own) = object?;
             reports.insert(format!("{}/{name}", kind.shelf()), own);
             domain.add(object);
         }
     }
     let of_domain = |report: &str| reports[""].get(report).cloned().unwrap_or_default();
     let (state, error) = (of_domain("state"), of_domain("error"));
-    Ok(Some(LiveDomain {
+    Ok(LiveDomain {
         domain,
         state,
         error,
         reports,
-    }))
+    })
 }
 
 /// Reads all domains.
@@ -345,7 +361,17 @@ pub fn read_devices(files: &dyn Files) -> Result<Vec<Device>, Unreadable> {
         if !address.contains(':') {
             continue;
         }
-        devices.push(read_device(files, &address)?);
+        // The kernel links a device here before the driver has set it up, and until it has let go
+        // of it: as long as it has no number, nobody can use it.
+        let path = driver.join(&address);
+        if !files.exists(&path.join("dev_id")) {
+            continue;
+        }
+        match read_device(files, &address) {
+            Ok(device) => devices.push(device),
+            Err(_) if !files.exists(&path.join("dev_id")) => (),
+            Err(error) => return Err(error),
+        }
     }
     devices.sort_by_key(|device| {
         let number = device.name.trim_start_matches("dlb").parse::<u32>();
@@ -372,10 +398,7 @@ fn read_device(files: &dyn Files, address: &str) -> Result<Device, Unreadable> {
     };
     let vfs = |name: &str| number(dir.join(name)).unwrap_or(0);
     Ok(Device {
-        name: match files.read(&dir.join("dev_id")) {
-            Ok(number) => format!("dlb{number}"),
-            Err(_) => "?".to_string(),
-        },
+        name: format!("dlb{}", read(files, &dir.join("dev_id"))?),
         address: address.to_string(),
         is_2_5: matches!(id.as_str(), "0x2714" | "0x2715"),
         is_vf: matches!(id.as_str(), "0x2711" | "0x2715"),

@@ -2,11 +2,12 @@
 
 //! Plans on a machine in memory: whatever topology becomes whatever other, exactly, or not at all.
 
+use std::io;
 use std::path::Path;
 
 use dlb_config::fake::Fake;
 use dlb_config::plan::{shortages, Impossible};
-use dlb_config::system::{read_domains, DRIVER};
+use dlb_config::system::{read_devices, read_domains, Files, CONFIGFS, DRIVER};
 use dlb_config::{file, Domain, Kind, Object, Permissions, Plan, Topology};
 use proptest::prelude::*;
 
@@ -360,4 +361,96 @@ proptest! {
     fn no_text_makes_the_parser_panic(text in "[\\[\\]a-z.=\"{}0-9 \n,-]{0,80}") {
         let _ = file::parse("x.toml", &text);
     }
+}
+
+/// A machine to which something happens when a file or directory is looked at.
+struct Meanwhile<'a, F: Fn(&Path)> {
+    fake: &'a Fake,
+    looked: F,
+}
+
+impl<F: Fn(&Path)> Files for Meanwhile<'_, F> {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        (self.looked)(path);
+        self.fake.read(path)
+    }
+    fn write(&self, path: &Path, value: &str) -> io::Result<()> {
+        self.fake.write(path, value)
+    }
+    fn mkdir(&self, path: &Path) -> io::Result<()> {
+        self.fake.mkdir(path)
+    }
+    fn rmdir(&self, path: &Path) -> io::Result<()> {
+        self.fake.rmdir(path)
+    }
+    fn directories(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.fake.directories(path)
+    }
+    fn exists(&self, path: &Path) -> bool {
+        self.fake.exists(path)
+    }
+}
+
+#[test]
+fn what_is_removed_while_it_is_read_is_not_there() {
+    let fake = Fake::default();
+    let text = format!("{}\n[domains.b]", file::format(&example()));
+    apply(&fake, &file::parse("x.toml", &text).unwrap(), ALL).unwrap();
+
+    // One port, by somebody who changes the domain.
+    let port = Path::new(CONFIGFS).join("a/ldb_ports/r");
+    let looked = |path: &Path| {
+        if path.starts_with(&port) {
+            fake.hide_all(&port);
+        }
+    };
+    let other = Meanwhile {
+        fake: &fake,
+        looked,
+    };
+    let live = read_domains(&other).unwrap();
+    assert_eq!(live.len(), 2);
+    let ports: Vec<_> = live[0].domain.shelf(Kind::LdbPort).keys().collect();
+    assert_eq!(ports, ["p"]);
+
+    // All of a domain.
+    let domain = Path::new(CONFIGFS).join("a");
+    let looked = |path: &Path| {
+        if path.starts_with(domain.join("dir_ports")) {
+            fake.hide_all(&domain);
+        }
+    };
+    let other = Meanwhile {
+        fake: &fake,
+        looked,
+    };
+    let names: Vec<_> = read_domains(&other)
+        .unwrap()
+        .iter()
+        .map(|live| live.domain.name().to_string())
+        .collect();
+    assert_eq!(names, ["b"]);
+}
+
+#[test]
+fn a_device_counts_while_it_has_a_number() {
+    let fake = Fake::default();
+    let device = Path::new(DRIVER).join("0000:00:05.0");
+    // The kernel's own files are there before those of the driver.
+    fake.put(&device.join("device"), "0x2710");
+    assert_eq!(read_devices(&fake).unwrap().len(), 1);
+    apply(&fake, &example(), ALL).unwrap();
+    fake.put(&device.join("dev_id"), "1");
+    assert_eq!(read_devices(&fake).unwrap()[1].name, "dlb1");
+    // It goes while it is read.
+    let looked = |path: &Path| {
+        if path == device.join("device") {
+            fake.hide_all(&device);
+        }
+    };
+    let other = Meanwhile {
+        fake: &fake,
+        looked,
+    };
+    assert_eq!(read_devices(&other).unwrap().len(), 1);
 }

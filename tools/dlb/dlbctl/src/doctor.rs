@@ -134,7 +134,14 @@ fn hardware(context: &Context<'_>, report: &mut Report) -> bool {
             continue;
         }
         there = true;
-        if context.files.exists(&Path::new(DRIVER).join(&address)) {
+        let bound = Path::new(DRIVER).join(&address);
+        if context.files.exists(&bound) {
+            if !context.files.exists(&bound.join("dev_id")) {
+                report.odd(
+                    format!("{address} is just being set up, or given up"),
+                    "look again",
+                );
+            }
             continue;
         }
         if context.files.exists(&dir.join(&address).join("driver")) {

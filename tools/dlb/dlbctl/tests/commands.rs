@@ -689,3 +689,20 @@ fn every_command_has_a_manual_page_and_completions() {
         }
     }
 }
+
+#[test]
+fn names_do_not_lead_elsewhere() {
+    let bench = Bench::with_domain();
+    bench.fake.put(Path::new("/tmp/x/enable"), "0");
+    for name in ["..", ".", "./a", "a/", "a/ldb_ports", "/tmp/x", "/"] {
+        for command in ["enable", "destroy", "save", "alerts"] {
+            assert!(
+                bench
+                    .refused(&format!("{command} {name}"))
+                    .starts_with("4: there is no domain"),
+                "{command} {name}"
+            );
+        }
+    }
+    assert_eq!(bench.fake.read(Path::new("/tmp/x/enable")).unwrap(), "0");
+}
