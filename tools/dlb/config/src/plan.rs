@@ -542,7 +542,9 @@ impl Plan {
                 act(files, step)
             };
             if let Err(source) = result {
-                let objection = objection(files, step);
+                // Who may not write has not reached the driver, and its words are about another try.
+                let objection = objection(files, step)
+                    .filter(|_| source.kind() != io::ErrorKind::PermissionDenied);
                 let left = undo(files, &self.steps[..at]);
                 let step = step.clone();
                 return Err(Box::new(Failure {

@@ -454,3 +454,22 @@ fn a_device_counts_while_it_has_a_number() {
     };
     assert_eq!(read_devices(&other).unwrap().len(), 1);
 }
+
+#[test]
+fn who_may_not_enable_is_not_told_of_another_failure() {
+    let fake = Fake::default();
+    let text = "[domains.a]\nnum_ldb_credits = 9000";
+    let wanted = file::parse("x.toml", text).unwrap();
+    apply(
+        &fake,
+        &file::parse("x.toml", &format!("{text}\nenable = false")).unwrap(),
+        ALL,
+    )
+    .unwrap();
+    assert!(apply(&fake, &wanted, ALL)
+        .unwrap_err()
+        .contains("9000, 8192"));
+    fake.forbid(&Path::new(CONFIGFS).join("a/enable"));
+    let failure = apply(&fake, &wanted, ALL).unwrap_err();
+    assert!(failure.contains("you need the permission"), "{failure}");
+}
