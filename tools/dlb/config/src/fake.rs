@@ -17,6 +17,7 @@ const EINVAL: i32 = 22;
 const ENOSPC: i32 = 28;
 const ENOTEMPTY: i32 = 39;
 const ENODEV: i32 = 19;
+const ERANGE: i32 = 34;
 
 /// A machine with one device, `dlb0`, and an empty tree.
 #[derive(Debug)]
@@ -223,6 +224,20 @@ impl Fake {
             let all = count(&pool)? + count(path)?;
             let left = all.checked_sub(new).ok_or(errno(ENOSPC))?;
             self.put(&pool, &left.to_string());
+        }
+        // Of the two ways to set an arbiter the last one holds.
+        let word = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(other) = schema::other_way(&word) {
+            if schema::is_percent(&word) {
+                let percent: u8 = value.parse().map_err(|_| errno(ERANGE))?;
+                let follows = match percent {
+                    0 => "255 255 255 255".to_string(),
+                    some => format!("{} 251 253 255", 250 - some),
+                };
+                self.put(&dir.join(other), &follows);
+            } else {
+                self.put(&dir.join(other), "-1");
+            }
         }
         self.put(path, value);
         Ok(())

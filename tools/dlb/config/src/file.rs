@@ -255,6 +255,10 @@ impl Reader<'_> {
             let reason = format!("is unknown: there are {}", names.join(", "));
             return self.wrong(key, &object, Some(word), &reason);
         };
+        if let Some(other) = schema::other_way(name).filter(|o| settings.tuning.contains_key(o)) {
+            let reason = format!("says the same as {other}: give one of the two");
+            return self.wrong(key, &object, Some(word), &reason);
+        }
         match plain(value.get_ref()).and_then(|text| form.canonical(&text)) {
             Ok(text) => {
                 settings.tuning.insert(name, text);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::schema::Kind;
+use crate::schema::{self, Kind};
 use crate::system::{self, Device, Files, LiveDomain, Unreadable, CONFIGFS};
 use crate::topology::{DeviceSettings, Domain, Object, Place, Share, Topology};
 
@@ -18,7 +18,8 @@ pub enum Action {
     Make,
     /// Remove it; it held these values beside the defaults.
     Remove(Vec<(&'static str, String)>),
-    /// Nothing by itself: the next step takes this value away, and back again it has to be written.
+    /// Nothing by itself: a step beside it takes this value away, and back again it has to be
+    /// written.
     Lose {
         /// What is there.
         old: String,
@@ -421,8 +422,18 @@ impl Plan {
                     });
                 };
                 if old != new {
-                    let path = device.path().join("tuning").join(tuning);
-                    self.write(path, old, new, place.as_ref());
+                    let dir = device.path().join("tuning");
+                    self.write(dir.join(tuning), old, new, place.as_ref());
+                    // A percentage and weights replace each other, and -1 says that weights hold.
+                    let other = schema::other_way(tuning)
+                        .and_then(|other| Some((other, device.tuning.get(other)?.clone())))
+                        .filter(|(other, value)| match schema::is_percent(other) {
+                            true => value != "-1",
+                            false => old == "-1",
+                        });
+                    if let Some((other, old)) = other {
+                        self.push(dir.join(other), Action::Lose { old }, place.clone());
+                    }
                 }
             }
             self.shares(device, settings, permissions, files)?;
@@ -612,10 +623,11 @@ fn act(files: &dyn Files, step: &Step) -> io::Result<()> {
 fn undo(files: &dyn Files, steps: &[Step]) -> Vec<String> {
     let mut left = Vec::new();
     for step in steps.iter().rev() {
+        let is = |old: &String| files.read(&step.path).is_ok_and(|now| now == *old);
         let result = match &step.action {
             Action::Make => files.rmdir(&step.path),
-            // What should have taken it away may have failed.
-            Action::Lose { old } if files.read(&step.path).is_ok_and(|now| now == *old) => Ok(()),
+            // What should have taken it away may have failed, or another step has brought it back.
+            Action::Write { old, .. } | Action::Lose { old } if is(old) => Ok(()),
             Action::Write { old, .. } | Action::Lose { old } => files.write(&step.path, old),
             Action::Remove(values) => files.mkdir(&step.path).and_then(|()| {
                 values

@@ -217,6 +217,22 @@ pub const TUNING: &[(&str, Form)] = &[
     ("qidx_wrr_weight", Form::Number(0, 7)),
 ];
 
+/// The other way to say what a setting of [`TUNING`] says: writing one replaces the other.
+pub fn other_way(tuning: &str) -> Option<&'static str> {
+    match tuning {
+        "qe_sa_pct" => Some("qe_weights"),
+        "qe_weights" => Some("qe_sa_pct"),
+        "qid_sa_pct" => Some("qid_weights"),
+        "qid_weights" => Some("qid_sa_pct"),
+        _ => None,
+    }
+}
+
+/// Whether a setting of [`TUNING`] is a percentage, which reads -1 after weights were written.
+pub fn is_percent(tuning: &str) -> bool {
+    tuning.ends_with("_pct")
+}
+
 /// Virtual functions that a device can have, at most.
 pub const VFS: u32 = 16;
 

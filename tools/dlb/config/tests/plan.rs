@@ -456,6 +456,23 @@ fn a_device_counts_while_it_has_a_number() {
 }
 
 #[test]
+fn arbiters_are_given_back_what_they_were_told() {
+    let text = "[devices.dlb0.tuning]\nqe_sa_pct = 7\nqid_weights = \"1 2 3 4\"\n\
+                [domains.a]\nnum_ldb_credits = 9000";
+    let wanted = file::parse("x.toml", text).unwrap();
+    for (percent, weights) in [("qe_sa_pct", "qid_weights"), ("qid_sa_pct", "qe_weights")] {
+        let fake = Fake::default();
+        let at = |name: &str| Path::new(DRIVER).join("0000:00:04.0/tuning").join(name);
+        fake.write(&at(percent), "9").unwrap();
+        fake.write(&at(weights), "5 6 7 8").unwrap();
+        let before = fake.snapshot();
+        let failure = apply(&fake, &wanted, ALL).unwrap_err();
+        assert!(failure.ends_with("all was left as before"), "{failure}");
+        assert_eq!(fake.snapshot(), before);
+    }
+}
+
+#[test]
 fn who_may_not_enable_is_not_told_of_another_failure() {
     let fake = Fake::default();
     let text = "[domains.a]\nnum_ldb_credits = 9000";
