@@ -204,8 +204,10 @@ impl Fake {
                 for resource in system::RESOURCES {
                     self.write_device(&share.join(resource), "0")?;
                 }
-                let mut nodes = self.nodes.borrow_mut();
-                nodes.retain(|node, _| !node.starts_with(&share));
+                self.hide_all(&share);
+                self.hide_all(&dir.join(format!("virtfn{vf}")));
+                self.hide_all(&Path::new(DRIVER).join(address(vf)));
+                self.hide_all(&Path::new("/sys/bus/pci/devices").join(address(vf)));
             }
             for vf in 0..new {
                 let share = dir.join(format!("vf{vf}_resources"));
@@ -213,7 +215,18 @@ impl Fake {
                 for resource in system::RESOURCES {
                     self.put(&share.join(resource), "0");
                 }
+                let text = format!("PCI_CLASS=B4000\nPCI_SLOT_NAME={}", address(vf));
+                self.put(&dir.join(format!("virtfn{vf}/uevent")), &text);
             }
+        } else if path == Path::new(system::PROBE) {
+            self.bind(value)?;
+        } else if path.ends_with("driver/unbind") {
+            let vf = (0..schema::VFS).find(|vf| address(*vf) == value);
+            let share = format!("0000:00:04.0/vf{}_resources", vf.ok_or(errno(ENODEV))?);
+            self.put(&Path::new(DRIVER).join(share).join("locked"), "0");
+            self.hide_all(&Path::new(DRIVER).join(value));
+            self.hide_all(&Path::new("/sys/bus/pci/devices").join(value));
+            return Ok(());
         } else if dir.to_string_lossy().ends_with("_resources") && !path.ends_with("locked") {
             let name = path.file_name().unwrap_or_default();
             if self.read(&dir.join("locked"))? == "1" {
@@ -240,6 +253,32 @@ impl Fake {
             }
         }
         self.put(path, value);
+        Ok(())
+    }
+
+    /// Lets the driver have a virtual function, which it takes if it has a domain.
+    fn bind(&self, function: &str) -> io::Result<()> {
+        let driver = Path::new(DRIVER);
+        let vf = (0..schema::VFS).find(|vf| address(*vf) == function);
+        let vf = vf.ok_or(errno(ENODEV))?;
+        let share = driver.join(format!("0000:00:04.0/vf{vf}_resources"));
+        // The kernel lets nobody have one while autoprobe is off.
+        let probe = driver.join("0000:00:04.0/sriov_drivers_autoprobe");
+        if self.read(&share.join("num_sched_domains"))? == "0" || self.read(&probe)? == "0" {
+            return Err(errno(ENODEV));
+        }
+        let own = driver.join(function);
+        for resource in system::RESOURCES {
+            let count = self.read(&share.join(resource))?;
+            for group in ["total_resources", "avail_resources"] {
+                self.put(&own.join(group).join(resource), &count);
+            }
+        }
+        let devices = Path::new("/sys/bus/pci/devices").join(function);
+        self.put(&devices.join("driver/unbind"), "");
+        self.put(&own.join("device"), "0x2711");
+        self.put(&own.join("dev_id"), &(vf + 1).to_string());
+        self.put(&share.join("locked"), "1");
         Ok(())
     }
 
@@ -293,6 +332,11 @@ impl Fake {
         self.put(&dir.join("error"), "");
         Ok(())
     }
+}
+
+/// The address of a virtual function.
+fn address(vf: u32) -> String {
+    format!("0000:00:04.{}", vf + 1)
 }
 
 fn errno(code: i32) -> io::Error {

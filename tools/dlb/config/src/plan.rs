@@ -31,6 +31,10 @@ pub enum Action {
         /// What shall be.
         new: String,
     },
+    /// Let drivers have the virtual functions of a device, which have come without.
+    Probe,
+    /// Take a virtual function away from the driver.
+    Unbind,
 }
 
 /// One operation, and on whose behalf.
@@ -60,8 +64,20 @@ impl fmt::Display for Step {
                 write!(f, "echo \"{new}\" > {path}")
             }
             Action::Write { new, .. } => write!(f, "echo {new} > {path}"),
+            Action::Probe => write!(
+                f,
+                "for f in {path}/virtfn*; do basename $(readlink $f) > {}; done",
+                system::PROBE
+            ),
+            Action::Unbind => write!(f, "echo {} > {}", function(&self.path), system::UNBIND),
         }
     }
+}
+
+/// The function of the driver that has this directory.
+fn function(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Operations that belong together.
@@ -224,8 +240,34 @@ impl Plan {
         }
         plan.settings(wanted, permissions, files)?;
         let devices = system::read_devices(files)?;
+        // What is on a virtual function that goes, and comes again, has to do the same.
+        let goes = |domain: &Domain| {
+            let device = devices
+                .iter()
+                .find(|device| device.name == domain.object.value("device"));
+            let path = device.map(Device::path);
+            plan.steps
+                .iter()
+                .any(|step| step.action == Action::Unbind && Some(&step.path) == path.as_ref())
+        };
+        let again: Vec<_> = wanted
+            .domains
+            .values()
+            .filter(|domain| enable.iter().all(|other| other.name() != domain.name()))
+            .filter(|domain| domain.enable && goes(domain))
+            .collect();
+        for domain in again {
+            plan.enable(domain, false);
+            plan.steps.rotate_right(1);
+            enable.push(domain);
+        }
+        // A virtual function that has yet to come may be the device of a domain.
+        let coming = plan.steps.iter().any(|step| step.action == Action::Probe);
         for domain in &enable {
-            check_device(domain, &devices)?;
+            match check_device(domain, &devices) {
+                Err(Impossible::NoDevice { .. }) if coming => (),
+                result => result?,
+            }
         }
         for domain in enable {
             plan.enable(domain, true);
@@ -495,6 +537,13 @@ impl Plan {
         let number = device.path().join("sriov_numvfs");
         let probe = device.path().join("sriov_drivers_autoprobe");
         let probes = files.read(&probe).is_ok_and(|text| text == "1");
+        // Back again, the driver gets them when autoprobe is on, without which nobody gets any.
+        for function in system::functions(files, &device.path()) {
+            let path = Path::new(system::DRIVER).join(function);
+            if files.exists(&path) {
+                self.push(path, Action::Unbind, place.cloned());
+            }
+        }
         // Their driver must not come before they have something: then it is too late.
         if probes {
             self.write(probe.clone(), "1", "0", place);
@@ -519,6 +568,9 @@ impl Plan {
         }
         if probes {
             self.write(probe, "0", "1", place);
+        }
+        if probes && count > 0 {
+            self.push(device.path(), Action::Probe, place.cloned());
         }
         Ok(())
     }
@@ -616,6 +668,15 @@ fn act(files: &dyn Files, step: &Step) -> io::Result<()> {
         Action::Remove(_) => files.rmdir(&step.path),
         Action::Lose { .. } => Ok(()),
         Action::Write { new, .. } => files.write(&step.path, new),
+        Action::Probe => {
+            system::probe(files, &system::functions(files, &step.path));
+            Ok(())
+        }
+        // If it will not go now, it goes with the function.
+        Action::Unbind => {
+            system::unbind(files, &[function(&step.path)]);
+            Ok(())
+        }
     }
 }
 
@@ -628,6 +689,15 @@ fn undo(files: &dyn Files, steps: &[Step]) -> Vec<String> {
             Action::Make => files.rmdir(&step.path),
             // What should have taken it away may have failed, or another step has brought it back.
             Action::Write { old, .. } | Action::Lose { old } if is(old) => Ok(()),
+            // What a function has can be taken back when its driver has let go of it.
+            Action::Probe => {
+                system::unbind(files, &system::functions(files, &step.path));
+                Ok(())
+            }
+            Action::Unbind => {
+                system::probe(files, &[function(&step.path)]);
+                Ok(())
+            }
             Action::Write { old, .. } | Action::Lose { old } => files.write(&step.path, old),
             Action::Remove(values) => files.mkdir(&step.path).and_then(|()| {
                 values
@@ -699,9 +769,7 @@ fn explain(step: &Step, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "you need the permission to write it (root has)",
         io::ErrorKind::ResourceBusy => match step.action {
             Action::Remove(_) | Action::Make => "the domain is enabled: disable it first",
-            Action::Write { .. } | Action::Lose { .. } => {
-                "it cannot change while the domain is enabled"
-            }
+            _ => "it cannot change while the domain is enabled",
         },
         io::ErrorKind::NotFound if matches!(step.action, Action::Make) => {
             "is the driver loaded, and configfs mounted?"
@@ -856,9 +924,17 @@ pub fn shortages(
         }
     }
     let only = (devices.len() == 1).then_some(0);
+    // What a virtual function will have when it has come again is not to be read yet.
+    let goes = |device: &Device| {
+        let path = device.path();
+        let mut steps = plan.steps.iter();
+        steps.any(|step| step.action == Action::Unbind && step.path == path)
+    };
     let find = |domain: &Domain| match domain.object.value("device") {
         "auto" => only,
-        name => devices.iter().position(|device| device.name == name),
+        name => devices
+            .iter()
+            .position(|device| device.name == name && !goes(device)),
     };
     let writes = |name: &str, value: &str| {
         let path = system::domain_path(name).join("enable");

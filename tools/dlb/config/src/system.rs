@@ -16,6 +16,12 @@ pub const CONFIGFS: &str = "/sys/kernel/config/dlb";
 /// Where the driver shows its devices.
 pub const DRIVER: &str = "/sys/bus/pci/drivers/dlb";
 
+/// Where the kernel is told to look for the driver of a function.
+pub const PROBE: &str = "/sys/bus/pci/drivers_probe";
+
+/// Where the driver is told to let go of a function.
+pub const UNBIND: &str = "/sys/bus/pci/drivers/dlb/unbind";
+
 /// What configuring needs of a file system. All paths are absolute.
 pub trait Files {
     /// Reads a small file, without the newline at its end.
@@ -301,6 +307,35 @@ impl Device {
 /// The directory in which a device says what a virtual function has.
 pub fn share_path(device: &Device, vf: u32) -> PathBuf {
     device.path().join(format!("vf{vf}_resources"))
+}
+
+/// The addresses of the virtual functions that are on, of the device with this directory.
+pub fn functions(files: &dyn Files, device: &Path) -> Vec<String> {
+    let address = |vf: u32| -> Option<String> {
+        let text = files
+            .read(&device.join(format!("virtfn{vf}/uevent")))
+            .ok()?;
+        let word = text
+            .lines()
+            .find_map(|line| line.strip_prefix("PCI_SLOT_NAME="));
+        word.map(str::to_string)
+    };
+    (0..schema::VFS).filter_map(address).collect()
+}
+
+/// Lets drivers have functions. That a driver refuses one is the driver's to tell.
+pub fn probe(files: &dyn Files, functions: &[String]) {
+    for function in functions {
+        let _ = files.write(Path::new(PROBE), function);
+    }
+}
+
+/// Takes functions away from their drivers, if they have any.
+pub fn unbind(files: &dyn Files, functions: &[String]) {
+    for function in functions {
+        let path = format!("/sys/bus/pci/devices/{function}/driver/unbind");
+        let _ = files.write(Path::new(&path), function);
+    }
 }
 
 /// What a virtual function has.

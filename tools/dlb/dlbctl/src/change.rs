@@ -15,7 +15,7 @@ use dlb_config::{file, Permissions, Plan, Problem, Topology};
 
 use crate::cli::{Apply, Destroy};
 use crate::progress::Progress;
-use crate::{interrupted, vf, Context, Error};
+use crate::{interrupted, Context, Error};
 
 /// How long another run of this program may take until this one gives up.
 const OTHERS: Duration = Duration::from_secs(10);
@@ -66,16 +66,6 @@ pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), 
     }
     if !arguments.dry_run {
         context.perform(&plan)?;
-        // Virtual functions that have come wait for their drivers.
-        for device in system::read_devices(context.files)? {
-            let number = device.path().join("sriov_numvfs");
-            let probe = device.path().join("sriov_drivers_autoprobe");
-            if plan.steps.iter().any(|step| step.path == number)
-                && context.files.read(&probe).is_ok_and(|text| text == "1")
-            {
-                vf::probe_all(context, &device, device.vfs.0);
-            }
-        }
         let counted = |count: usize, what: &str| match count {
             1 => format!("1 {what}"),
             _ => format!("{count} {what}s"),

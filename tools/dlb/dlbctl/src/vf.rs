@@ -264,28 +264,12 @@ fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), E
     }
     back?;
     if probes == 1 {
-        probe_all(context, device, count);
+        system::probe(context.files, &system::functions(context.files, &dir));
     }
     Ok(context.say(format_args!(
         "{}: {count} virtual functions with equal shares",
         device.name
     ))?)
-}
-
-/// Lets drivers have the virtual functions of a device.
-pub(crate) fn probe_all(context: &Context<'_>, device: &Device, count: u32) {
-    let dir = device.path();
-    for vf in 0..count {
-        let link = context.root.join(dir.strip_prefix("/").unwrap_or(&dir));
-        let Ok(path) = std::fs::read_link(link.join(format!("virtfn{vf}"))) else {
-            continue;
-        };
-        let function = path.file_name().unwrap_or_default().to_string_lossy();
-        // That its driver refuses a function is the driver's to tell.
-        let _ = context
-            .files
-            .write(Path::new("/sys/bus/pci/drivers_probe"), &function);
-    }
 }
 
 fn assign(

@@ -706,3 +706,71 @@ fn names_do_not_lead_elsewhere() {
     }
     assert_eq!(bench.fake.read(Path::new("/tmp/x/enable")).unwrap(), "0");
 }
+
+#[test]
+fn drivers_come_back_when_virtual_functions_do() {
+    let bench = Bench::new();
+    let probe = Path::new("/sys/bus/pci/drivers_probe");
+    bench.fake.put(probe, "");
+    let text = "[devices.dlb0.vfs.0]\nnum_sched_domains = 4\n";
+    bench.run(&format!("apply {}", bench.file("one.toml", text)));
+    let text = "[devices.dlb0.vfs.0]\nnum_sched_domains = 5\n";
+    let file = bench.file("two.toml", text);
+    let before = bench.fake.snapshot();
+    bench.fake.fail_at(3);
+    let refused = bench.refused(&format!("apply --restart {file}"));
+    assert!(refused.ends_with("all was left as before"), "{refused}");
+    assert_eq!(bench.fake.snapshot(), before);
+}
+
+#[test]
+fn a_domain_may_be_on_a_virtual_function_that_has_yet_to_come() {
+    let bench = Bench::new();
+    bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
+    let text = "[devices.dlb0.vfs.0]\nnum_sched_domains = 4\nnum_ldb_queues = 1\n\
+                num_ldb_credits = 128\nnum_atomic_inflights = 64\n\
+                [domains.a]\ndevice = \"dlb1\"\n[domains.a.ldb_queues.q]\n";
+    let file = bench.file("t.toml", text);
+    bench.run(&format!("apply {file}"));
+    assert_eq!(bench.read("a/state"), "enabled");
+    assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
+
+    // As after a boot.
+    let saved = bench.file("saved.toml", &bench.run("save"));
+    bench.run("destroy --all");
+    bench.run("vf off");
+    bench.run(&format!("apply {saved}"));
+    assert_eq!(bench.read("a/state"), "enabled");
+
+    // Its function goes and comes, and it does. It may then have more than it could now.
+    let other = text.replace("domains = 4", "domains = 5");
+    let more = other.replace("credits = 128", "credits = 256");
+    let more = more.replace("[domains.a]", "[domains.a]\nnum_ldb_credits = 200");
+    for (text, last) in [(other, 9), (more, 10)] {
+        let file = bench.file("again.toml", &text);
+        let refused = bench.refused(&format!("apply {file}"));
+        assert!(refused.contains("--restart"), "{refused}");
+        let before = bench.fake.snapshot();
+        for fail in [0, 3, 5, 6, 7, last, last + 1] {
+            bench.fake.fail_at(fail);
+            let refused = bench.refused(&format!("apply --restart {file}"));
+            assert!(refused.ends_with("all was left as before"), "{refused}");
+            assert_eq!(bench.fake.snapshot(), before, "{fail}");
+        }
+        bench.fake.fail_at(1000);
+        bench.run(&format!("apply --restart {file}"));
+        assert_eq!(bench.read("a/state"), "enabled");
+        assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
+    }
+
+    bench.run("destroy --all");
+    bench.run("vf off");
+    let before = bench.fake.snapshot();
+    let other = bench.file("other.toml", &text.replace("dlb1", "dlb2"));
+    let refused = bench.refused(&format!("apply {other}"));
+    assert!(
+        refused.contains("there is no device dlb2; all was left as before"),
+        "{refused}"
+    );
+    assert_eq!(bench.fake.snapshot(), before);
+}

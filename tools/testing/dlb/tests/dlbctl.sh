@@ -155,6 +155,40 @@ END
 	dlbctl apply topology.toml
 }
 
+# What is saved of it is applied as a whole, as after a boot.
+domain_on_a_function() {
+	dlbctl destroy --all || return 1
+	cat > host.toml << 'END'
+[devices.dlb0.vfs.0]
+num_sched_domains = 2
+num_ldb_queues = 4
+num_ldb_ports = 4
+num_ldb_credits = 512
+num_atomic_inflights = 256
+num_hist_list_entries = 256
+
+[domains.v]
+device = "dlb1"
+
+[domains.v.ldb_queues.q]
+[domains.v.ldb_ports.p]
+links = { q = 0 }
+END
+	dlbctl apply host.toml && is v/state enabled && says 'nothing to do' dlbctl apply -n host.toml || return 1
+	dlbctl save > saved.toml && dlbctl destroy --all && dlbctl vf off && all_free || return 1
+	dlbctl apply saved.toml && is v/state enabled || return 1
+	sed 's/num_sched_domains = 2/num_sched_domains = 3/' host.toml > more.toml
+	fails 1 'virtual function 0 of dlb0 is locked' dlbctl apply more.toml || return 1
+	dlbctl apply --restart more.toml && is v/state enabled && reads vf0_resources/num_sched_domains 3 || return 1
+	says 'nothing to do' dlbctl apply -n more.toml || return 1
+	# What fails last takes it back, and the domain with it.
+	sed 's/num_sched_domains = 3/num_sched_domains = 4/' more.toml > odd.toml
+	printf '[domains.w]\ndevice = "dlb9"\n' >> odd.toml
+	fails 1 'there is no device dlb9; all was left as before' dlbctl apply --restart odd.toml || return 1
+	is v/state enabled && reads vf0_resources/num_sched_domains 3 && [ ! -e "$CONFIG/w" ] || return 1
+	dlbctl destroy --all && dlbctl vf off && all_free && dlbctl apply topology.toml
+}
+
 a_directory() {
 	mkdir -p etc
 	printf '[domains.e]\n' > etc/e.toml
@@ -352,6 +386,7 @@ ktap_case "apply is refused with file, line and attribute" apply_refused
 ktap_case "apply takes what save gives" save_and_apply
 ktap_case "apply and save of topologies made by chance" round_trips
 ktap_case "apply and save of a device and its virtual functions" device_and_its_functions
+ktap_case "apply and save of a domain on a virtual function" domain_on_a_function
 ktap_case "apply and destroy what a directory describes" a_directory
 ktap_case "names that would be options or changes" odd_names
 ktap_case "list and show" list_and_show
