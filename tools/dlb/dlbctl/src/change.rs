@@ -263,9 +263,12 @@ pub(crate) fn destroy(context: &mut Context<'_>, arguments: &Destroy) -> Result<
         domains.retain(|live| arguments.all || described.contains_key(live.domain.name()));
         domains
     } else {
+        // Who is named twice is removed once.
+        let mut named = std::collections::BTreeSet::new();
         arguments
             .domains
             .iter()
+            .filter(|name| named.insert(*name))
             .map(|name| find(context, name))
             .collect::<Result<_, _>>()?
     };

@@ -708,6 +708,12 @@ fn names_do_not_lead_elsewhere() {
 }
 
 #[test]
+fn who_is_named_twice_is_removed_once() {
+    let bench = Bench::with_domain();
+    assert_eq!(bench.run("destroy a a"), "removed a\n");
+}
+
+#[test]
 fn drivers_come_back_when_virtual_functions_do() {
     let bench = Bench::new();
     let probe = Path::new("/sys/bus/pci/drivers_probe");
