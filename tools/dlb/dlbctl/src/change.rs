@@ -116,14 +116,22 @@ fn read_files(paths: &[PathBuf]) -> Result<Topology, Error> {
     let mut all = Topology::default();
     let mut problems = Vec::new();
     for path in &expand(paths)? {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let read = if path == Path::new("-") {
-            std::io::stdin().read_to_string(&mut text)
+            std::io::stdin().read_to_end(&mut bytes)
         } else {
-            File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+            File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
         };
         read.map_err(|e| Error::file("read", path, &e))?;
-        match file::parse(&path.display().to_string(), &text) {
+        let name = path.display().to_string();
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                problems.push(no_text(name, &error));
+                continue;
+            }
+        };
+        match file::parse(&name, &text) {
             Ok(topology) => {
                 for (name, domain) in topology.domains {
                     if let Some(other) = all.domains.get(&name) {
@@ -145,6 +153,20 @@ fn read_files(paths: &[PathBuf]) -> Result<Topology, Error> {
         Ok(all)
     } else {
         Err(Error::wrong(&problems))
+    }
+}
+
+fn no_text(file: String, error: &std::string::FromUtf8Error) -> Problem {
+    let good = error
+        .as_bytes()
+        .get(..error.utf8_error().valid_up_to())
+        .unwrap_or_default();
+    let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Problem {
+        place: Some(dlb_config::Place { file, line }),
+        object: String::new(),
+        attribute: None,
+        reason: "this is not UTF-8, which TOML has to be".to_string(),
     }
 }
 

@@ -714,6 +714,17 @@ fn who_is_named_twice_is_removed_once() {
 }
 
 #[test]
+fn a_file_that_is_no_text_is_a_wrong_one() {
+    let bench = Bench::new();
+    let path = bench.file("x.toml", "");
+    std::fs::write(&path, b"[domains.a]\n# caf\xe9\n").unwrap();
+    assert_eq!(
+        bench.refused(&format!("apply {path}")),
+        format!("3: {path}:2: this is not UTF-8, which TOML has to be")
+    );
+}
+
+#[test]
 fn drivers_come_back_when_virtual_functions_do() {
     let bench = Bench::new();
     let probe = Path::new("/sys/bus/pci/drivers_probe");
