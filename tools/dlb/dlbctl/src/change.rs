@@ -3,15 +3,16 @@
 //! The commands that change something, and `save`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dlb_config::plan::{self, Action, Step};
 use dlb_config::schema::Kind;
 use dlb_config::system::{self, LiveDomain, CONFIGFS};
-use dlb_config::{file, Permissions, Plan, Problem, Topology};
+use dlb_config::{file, Plan, Problem, Topology};
 
 use crate::cli::{Apply, Destroy};
 use crate::progress::Progress;
@@ -51,7 +52,7 @@ pub(crate) fn lock(context: &Context<'_>) -> Result<Option<File>, Error> {
 pub(crate) fn apply(context: &mut Context<'_>, arguments: &Apply) -> Result<(), Error> {
     let wanted = read_files(&arguments.files)?;
     let _lock = lock(context)?;
-    let permissions = Permissions {
+    let permissions = dlb_config::Permissions {
         restart: arguments.restart,
         prune: arguments.prune,
     };
@@ -258,14 +259,32 @@ pub(crate) fn save(
 
 /// Writes a file so that there is either the old one or the new one, whatever happens.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let (path, old) = match path.metadata() {
+        // A terminal, a pipe or /dev/null is written to. The name of it is not given to a file.
+        Ok(meta) if !meta.is_file() => {
+            return File::options()
+                .write(true)
+                .open(path)?
+                .write_all(text.as_bytes());
+        }
+        // What a link leads to is replaced, and not the link.
+        Ok(meta) => (path.canonicalize()?, Some(meta.permissions())),
+        Err(_) => (path.to_path_buf(), None),
+    };
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    // Less the umask, as for any new file. Temporary ones are for their owners only.
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(dir)?;
     file.write_all(text.as_bytes())?;
+    if let Some(old) = old {
+        file.as_file().set_permissions(old)?;
+    }
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.persist(&path)?;
     File::open(dir)?.sync_all()
 }
 

@@ -725,6 +725,39 @@ fn a_file_that_is_no_text_is_a_wrong_one() {
 }
 
 #[test]
+fn save_replaces_files_and_nothing_else() {
+    use std::os::unix::fs::{symlink, FileTypeExt, PermissionsExt};
+
+    let bench = Bench::with_domain();
+    let at = |name: &str| bench.dir.path().join(name);
+    let mode = |name: &str| at(name).metadata().unwrap().permissions().mode() & 0o777;
+    let saved = bench.run("save a");
+
+    // As any other new file.
+    bench.file("plain", "");
+    bench.run(&format!("save a -o {}", at("new").display()));
+    assert_eq!(mode("new"), mode("plain"));
+
+    let file = bench.file("old", "");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    symlink(&file, at("link")).unwrap();
+    bench.run(&format!("save a -o {}", at("link").display()));
+    assert!(at("link").is_symlink());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), saved);
+    assert_eq!(mode("old"), 0o640);
+
+    // A device or a pipe is no file to be replaced.
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), 0o600.into()).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = at("pipe");
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    bench.run(&format!("save a -o {}", at("pipe").display()));
+    assert_eq!(reader.join().unwrap(), saved);
+    assert!(at("pipe").metadata().unwrap().file_type().is_fifo());
+}
+
+#[test]
 fn drivers_come_back_when_virtual_functions_do() {
     let bench = Bench::new();
     let probe = Path::new("/sys/bus/pci/drivers_probe");

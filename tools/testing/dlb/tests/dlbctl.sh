@@ -189,6 +189,15 @@ END
 	dlbctl destroy --all && dlbctl vf off && all_free && dlbctl apply topology.toml
 }
 
+# What is no file is written to, and not replaced by one.
+save_to_a_device() {
+	dlbctl save -o /dev/null t && [ -c /dev/null ] || return 1
+	mkfifo pipe || return 1
+	cat pipe > out &
+	dlbctl save -o pipe t && wait $! && [ -p pipe ] || return 1
+	dlbctl save t | cmp out - && rm pipe
+}
+
 a_directory() {
 	mkdir -p etc
 	printf '[domains.e]\n' > etc/e.toml
@@ -387,6 +396,7 @@ ktap_case "apply takes what save gives" save_and_apply
 ktap_case "apply and save of topologies made by chance" round_trips
 ktap_case "apply and save of a device and its virtual functions" device_and_its_functions
 ktap_case "apply and save of a domain on a virtual function" domain_on_a_function
+ktap_case "save writes to what is no file" save_to_a_device
 ktap_case "apply and destroy what a directory describes" a_directory
 ktap_case "names that would be options or changes" odd_names
 ktap_case "list and show" list_and_show
