@@ -120,8 +120,10 @@ pub fn run(cli: &Cli, context: &mut Context<'_>) -> Result<(), Error> {
         }
         Command::Doctor => doctor::doctor(context),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "dlbctl", &mut context.out);
-            Ok(())
+            // Generating panics if it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "dlbctl", &mut script);
+            Ok(context.out.write_all(&script)?)
         }
         Command::Man { dir } => std::fs::create_dir_all(dir)
             .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))

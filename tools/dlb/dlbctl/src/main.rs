@@ -2,7 +2,7 @@
 
 //! Configures and watches Dynamic Load Balancer devices.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
@@ -31,8 +31,10 @@ fn main() -> ExitCode {
     match run(&cli, &mut context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // That nobody can be told, because the terminal has gone, does not change the code.
+            let mut stderr = std::io::stderr();
             for line in error.words.lines() {
-                eprintln!("dlbctl: {line}");
+                let _ = writeln!(stderr, "dlbctl: {line}");
             }
             ExitCode::from(error.code)
         }

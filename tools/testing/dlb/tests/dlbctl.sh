@@ -198,6 +198,13 @@ save_to_a_device() {
 	dlbctl save t | cmp out - && rm pipe
 }
 
+# Nobody has to be there to be told.
+nobody_reads() {
+	fails 1 'cannot print' sh -c 'dlbctl completions bash > /dev/full' || return 1
+	dlbctl enable x 2> /dev/full
+	[ $? = 4 ]
+}
+
 a_directory() {
 	mkdir -p etc
 	printf '[domains.e]\n' > etc/e.toml
@@ -397,6 +404,7 @@ ktap_case "apply and save of topologies made by chance" round_trips
 ktap_case "apply and save of a device and its virtual functions" device_and_its_functions
 ktap_case "apply and save of a domain on a virtual function" domain_on_a_function
 ktap_case "save writes to what is no file" save_to_a_device
+ktap_case "output that cannot be written" nobody_reads
 ktap_case "apply and destroy what a directory describes" a_directory
 ktap_case "names that would be options or changes" odd_names
 ktap_case "list and show" list_and_show
