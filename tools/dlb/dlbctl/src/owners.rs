@@ -37,11 +37,12 @@ pub(crate) fn owners(root: &Path) -> BTreeMap<String, BTreeSet<Process>> {
             else {
                 continue;
             };
-            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            let process = Process {
-                id,
-                name: name.trim_end().to_string(),
-            };
+            let name = fs::read(process.path().join("comm")).unwrap_or_default();
+            // A process calls itself what it likes, also what a terminal would obey.
+            let name = String::from_utf8_lossy(&name)
+                .trim_end()
+                .replace(char::is_control, "?");
+            let process = Process { id, name };
             owners.entry(domain).or_default().insert(process);
         }
     }
@@ -83,5 +84,9 @@ mod tests {
             name: "worker".into(),
         };
         assert_eq!(found["a"], BTreeSet::from([expected]));
+        fs::write(process.join("comm"), b"\x1b[2J\xff\n").unwrap();
+        let found = owners(root.path());
+        let names: Vec<_> = found["a"].iter().map(|user| &user.name[..]).collect();
+        assert_eq!(names, ["?[2J\u{fffd}"]);
     }
 }
