@@ -61,8 +61,10 @@ impl Machine {
 
 impl Files for Machine {
     fn read(&self, path: &Path) -> io::Result<String> {
-        let text = fs::read_to_string(self.at(path))?;
-        Ok(text.strip_suffix('\n').map(str::to_string).unwrap_or(text))
+        // What is of the kernel is ASCII, but among the mounts are names of anybody's.
+        let bytes = fs::read(self.at(path))?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_string())
     }
 
     fn write(&self, path: &Path, value: &str) -> io::Result<()> {
