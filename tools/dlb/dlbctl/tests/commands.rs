@@ -824,3 +824,64 @@ fn a_domain_may_be_on_a_virtual_function_that_has_yet_to_come() {
     );
     assert_eq!(bench.fake.snapshot(), before);
 }
+
+/// A machine on which somebody else enables a domain while the test is under way.
+struct Busy<'a>(&'a Fake, std::cell::Cell<bool>);
+
+impl Files for Busy<'_> {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        self.0.read(path)
+    }
+    fn write(&self, path: &Path, value: &str) -> std::io::Result<()> {
+        self.0.write(path, value)
+    }
+    fn mkdir(&self, path: &Path) -> std::io::Result<()> {
+        self.0.mkdir(path)
+    }
+    fn rmdir(&self, path: &Path) -> std::io::Result<()> {
+        self.0.rmdir(path)
+    }
+    fn directories(&self, path: &Path) -> std::io::Result<Vec<String>> {
+        self.0.directories(path)
+    }
+    fn exists(&self, path: &Path) -> bool {
+        // The second time that the number of the device is looked at after all was made.
+        let name = path.to_string_lossy();
+        let made = self.0.directories(Path::new("/sys/kernel/config/dlb"));
+        let made = made.is_ok_and(|names| names.iter().any(|name| name != "other"));
+        if made && name.ends_with("/dev_id") && self.1.replace(true) {
+            let other = Path::new("/sys/kernel/config/dlb/other");
+            if !self.0.exists(other) {
+                self.0.mkdir(other).unwrap();
+                self.0.write(&other.join("enable"), "1").unwrap();
+            }
+        }
+        self.0.exists(path)
+    }
+}
+
+#[test]
+fn selftest_takes_nobody_else_for_a_loss() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.dir.path().join("sys/kernel/config/dlb")).unwrap();
+    let cli = Cli::try_parse_from(["dlbctl", "selftest"]).unwrap();
+    let mut context = Context {
+        files: &Busy(&bench.fake, std::cell::Cell::new(false)),
+        root: bench.dir.path(),
+        out: &mut Vec::new(),
+        json: false,
+        quiet: false,
+        terminal: false,
+        waiting: None,
+    };
+    // There are no device files here.
+    let error = run(&cli, &mut context).unwrap_err();
+    assert_eq!(error.code, 1, "{error}");
+    assert_eq!(
+        bench
+            .fake
+            .directories(Path::new("/sys/kernel/config/dlb"))
+            .unwrap(),
+        ["other"]
+    );
+}
