@@ -252,7 +252,13 @@ fn split(context: &mut Context<'_>, device: &Device, count: u32) -> Result<(), E
         if *name == "num_ldb_ports" {
             continue;
         }
-        let each = device.available.get(*name).copied().unwrap_or(0) / count;
+        let mut free = device.available.get(*name).copied().unwrap_or(0);
+        if *name == "num_hist_list_entries" {
+            // Those of each lie next to each other.
+            let longest = device.available.get("max_ctg_hl_entries").copied();
+            free = free.min(longest.unwrap_or(free));
+        }
+        let each = free / count;
         let shares = (0..count).map(|vf| system::share_path(device, vf).join(name));
         values.extend(shares.map(|path| (path, 0, each)));
     }

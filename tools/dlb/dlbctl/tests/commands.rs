@@ -503,6 +503,17 @@ fn equal_shares_for_virtual_functions() {
 }
 
 #[test]
+fn history_lists_are_split_by_what_is_in_one_piece() {
+    let bench = Bench::new();
+    let device = "/sys/bus/pci/drivers/dlb/0000:00:04.0";
+    let longest = format!("{device}/avail_resources/max_ctg_hl_entries");
+    bench.fake.put(Path::new(&longest), "1000");
+    bench.run("vf split 4");
+    let json = bench.json("-j vf show");
+    assert_eq!(json["vfs"][3]["resources"]["num_hist_list_entries"], 250);
+}
+
+#[test]
 fn a_directory_stands_for_its_files() {
     let bench = Bench::new();
     bench.file("b.toml", "[domains.b]\n");
