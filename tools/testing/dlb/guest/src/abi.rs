@@ -172,6 +172,21 @@ fn sysfs() -> Outcome {
     compare("sysfs-driver-dlb", &there)
 }
 
+/// What debugfs has of virtual functions.
+fn debugfs() -> Outcome {
+    let dev = Device::first()?;
+    let at = Path::new("/sys/bus/pci/devices").join(&dev.address);
+    let number = fs::read_to_string(at.join("dev_id")).map_err(|e| format!("dev_id: {e}"))?;
+    fs::write(at.join("sriov_numvfs"), "2").map_err(|e| format!("sriov_numvfs: {e}"))?;
+    let mut there = BTreeSet::new();
+    let dir = format!("/sys/kernel/debug/dlb{}", number.trim_end());
+    let walked = walk(Path::new(&dir), &mut there);
+    there.retain(|path| Path::new(path).is_file());
+    fs::write(at.join("sriov_numvfs"), "0").map_err(|e| format!("sriov_numvfs: {e}"))?;
+    walked?;
+    compare("debugfs-driver-dlb", &there)
+}
+
 /// The patterns of the documents mean what the checks above take them to mean.
 fn patterns() -> Outcome {
     for (pattern, path, want) in [
@@ -192,5 +207,6 @@ pub fn run(t: &mut Suite) {
     t.case("patterns", patterns);
     t.case("configfs", configfs);
     t.case("sysfs", sysfs);
+    t.case("debugfs", debugfs);
     t.case("the kernel log is clean", tree::log_is_clean);
 }
