@@ -758,7 +758,8 @@ impl fmt::Display for Failure {
 fn explain(step: &Step, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::ResourceBusy if step.path.to_string_lossy().contains("sns_per_queue") => {
-            "a domain has sequence numbers of the group: disable it first"
+            "a domain or a virtual function has sequence numbers of the group: disable the one, \
+             and turn off the other (dlbctl vf off), first"
         }
         io::ErrorKind::ResourceBusy if step.path.ends_with("tuning/cq_layout") => {
             "a domain of the device is enabled, or a virtual function bound: undo that first"
