@@ -57,26 +57,30 @@ sns_before=$(cat "$sns")
 free_now() { (cd "$device/avail_resources" && grep . ./*); }
 free_before=$(free_now)
 
+# A domain of this name that is there already is somebody else's.
+made=
+
 take_down() {
-	[ ! -d $domain ] || {
+	[ -z "$made" ] || {
 		echo 0 > $domain/enable
 		# Directories inside a shelf are ours to remove; the shelves go with the domain.
 		for object in "$domain"/*_ports/* "$domain"/*_queues/*; do
 			[ ! -d "$object" ] || rmdir "$object"
 		done
 		rmdir $domain
+		made=
 	}
 	[ "$(cat "$sns")" = "$sns_before" ] || echo "$sns_before" > "$sns"
 }
 
 on_exit() {
 	status=$?
-	[ ! -d $domain ] || take_down
+	take_down || echo "pipeline.sh: not all could be taken away" >&2
 	[ -z "$loaded" ] || [ ! -d /sys/module/dlb ] || rmmod dlb
 	exit $status
 }
 trap on_exit EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
 
 # ---- Declare: nothing of this touches the device ------------------------------------------------
 
@@ -87,7 +91,8 @@ step "Declare the domain"
 # virtual function cannot cut it, and neither can the physical one while others use the group.
 { echo 512 > "$sns"; } 2> /dev/null || echo "   an ordered queue has $sns_before sequence numbers, as set by others"
 
-mkdir $domain
+mkdir $domain || fail "there is a domain pipeline already"
+made=1
 echo "dlb$(cat "$device/dev_id")" > $domain/device      # or "auto", if it is the only one
 echo directory > $domain/lifetime       # lives until enable=0, not until the last close
 

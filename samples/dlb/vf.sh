@@ -57,7 +57,7 @@ on_exit() {
 	exit $status
 }
 trap on_exit EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
 
 step "Make a virtual function, and give it half of everything"
 # The physical function alone decides how groups of sequence numbers are cut.

@@ -19,6 +19,18 @@ with() {
 }
 
 small_pipeline() { sh $samples/pipeline.sh --events 3000 --rates 500 "$@" && all_free; }
+# What it finds there is not its own, and not taken away.
+others_pipeline() {
+	for pf in "$DRIVER"/0000:*; do break; done
+	sns=$(cat "$pf/sequence_numbers/group0_sns_per_queue")
+	mkdir "$CONFIG/pipeline" || return 1
+	! sh $samples/pipeline.sh > out 2>&1 || { cat out && return 1; }
+	cat out
+	grep -q 'a domain pipeline already' out && [ -d "$CONFIG/pipeline" ] &&
+		[ "$(cat "$pf/sequence_numbers/group0_sns_per_queue")" = "$sns" ] || return 1
+	rmdir "$CONFIG/pipeline" && all_free
+}
+
 # A port that somebody has open is refused, with its name, and left alone.
 one_user() {
 	dlbctl apply "$samples/worker-pool.toml" || return 1
@@ -49,6 +61,7 @@ echo_in_c() { timeout 120 dlb-echo && all_free; }
 ktap_begin
 ktap_case "pipeline.sh, polling" small_pipeline
 ktap_case "pipeline.sh, with interrupts" small_pipeline --wait interrupt
+ktap_case "pipeline.sh leaves a domain of others alone" others_pipeline
 ktap_case "dlb-echo" echo_in_c
 ktap_case "dlb-worker-pool" with worker-pool.toml worker-pool dlb-worker-pool
 ktap_case "a port has one user at a time" one_user
