@@ -95,6 +95,10 @@ fn work(domain: &Domain, name: &str, credits: &Credits, done: &AtomicBool) -> Re
             // There are fewer jobs than credits at a time, but a port may hold some back.
             while let Err(full) = job.forward(result) {
                 (job, _) = full.0;
+                if done.load(Ordering::Relaxed) {
+                    // The boss has given up: nobody is left who brings credits back.
+                    return Ok(port.counters());
+                }
                 thread::yield_now();
             }
         }
