@@ -5,12 +5,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::style::{Attribute, Color, Print, ResetColor, SetAttribute, SetForegroundColor};
 use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute, queue, terminal};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use rustix::termios::OptionalActions;
 
 /// Columns and rows of a terminal that does not say how large it is, such as a serial line.
 const USUAL: (usize, usize) = (80, 24);
@@ -40,6 +41,16 @@ fn readable(time: Duration) -> io::Result<bool> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(true)
+}
+
+/// Has crossterm look at the terminal again. It waits for edges, and forgets one that it is told of
+/// together with a change of size: the key would be seen only with the next one. Setting the modes
+/// that are set already makes another edge.
+fn look_again() {
+    let stdin = io::stdin();
+    if let Ok(modes) = rustix::termios::tcgetattr(&stdin) {
+        let _ = rustix::termios::tcsetattr(&stdin, OptionalActions::Now, &modes);
+    }
 }
 
 /// Columns and rows of the standard output, which is a terminal.
@@ -136,15 +147,33 @@ impl Screen {
             Ok(false) => return None,
             Err(_) => return Some(Key::Quit),
         }
-        let event = match event::poll(Duration::ZERO) {
-            Ok(true) => event::read().ok()?,
-            _ => return None,
-        };
+        let mut moved = None;
+        for _ in 0..2 {
+            // Several keys may have been read at once, and what has been read does not make the
+            // terminal readable again.
+            while event::poll(Duration::ZERO).unwrap_or(false) {
+                let key = match event::read() {
+                    Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => key,
+                    Ok(_) => continue,
+                    Err(_) => break,
+                };
+                match self.press(key) {
+                    Some(Key::Quit) => return Some(Key::Quit),
+                    Some(Key::Moved) => moved = Some(Key::Moved),
+                    None => (),
+                }
+            }
+            if !matches!(readable(Duration::ZERO), Ok(true)) {
+                break;
+            }
+            look_again();
+        }
+        moved
+    }
+
+    /// Does what a key asks for.
+    fn press(&mut self, key: KeyEvent) -> Option<Key> {
         let half = size().1 / 2;
-        let key = match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => key,
-            _ => return None,
-        };
         self.from = match key.code {
             KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 return Some(Key::Quit)
@@ -157,7 +186,8 @@ impl Screen {
             KeyCode::Home | KeyCode::Char('g') => 0,
             KeyCode::End | KeyCode::Char('G') => self.lines,
             _ => return None,
-        };
+        }
+        .min(self.lines);
         Some(Key::Moved)
     }
 
