@@ -431,6 +431,7 @@ impl Plan {
                     place: place.clone(),
                 });
             };
+            let from = self.steps.len();
             for (file, now, then) in [
                 (
                     "sequence_numbers/group{}_sns_per_queue",
@@ -478,20 +479,24 @@ impl Plan {
                     }
                 }
             }
-            self.shares(device, settings, permissions, files)?;
+            let writes = self.steps.split_off(from);
+            self.shares(device, settings, writes, permissions, files)?;
         }
         Ok(())
     }
 
-    /// Turns virtual functions on or off, and gives them what they shall have.
+    /// Turns virtual functions on or off, and gives them what they shall have. The device's settings
+    /// are written while they are off, because there are some that they hold on to.
     fn shares(
         &mut self,
         device: &Device,
         settings: &DeviceSettings,
+        mut writes: Vec<Step>,
         permissions: Permissions,
         files: &dyn Files,
     ) -> Result<(), Impossible> {
         let Some(count) = settings.num_vfs else {
+            self.steps.append(&mut writes);
             return Ok(());
         };
         let (on, most) = device.vfs;
@@ -517,9 +522,13 @@ impl Plan {
         };
         // Their number is fixed while they are on.
         let mut anew = on != count;
+        // Their drivers ask for it once.
+        let layout = writes
+            .iter()
+            .any(|step| step.path.ends_with("tuning/cq_layout"));
         let obstacle = now
             .iter()
-            .find(|(vf, live)| live.locked && (anew || !differs(**vf).is_empty()));
+            .find(|(vf, live)| live.locked && (anew || layout || !differs(**vf).is_empty()));
         if let Some((vf, _)) = obstacle {
             if !permissions.restart {
                 return Err(Impossible::Locked {
@@ -531,6 +540,7 @@ impl Plan {
             anew = true;
         }
         if !anew {
+            self.steps.append(&mut writes);
             self.changes(device, settings, (0..count).flat_map(differs).collect());
             return Ok(());
         }
@@ -558,6 +568,7 @@ impl Plan {
             }
             self.write(number.clone(), &on.to_string(), "0", place);
         }
+        self.steps.append(&mut writes);
         if count > 0 {
             self.write(number, "0", &count.to_string(), place);
             let all = |vf| {
