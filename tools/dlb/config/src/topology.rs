@@ -367,8 +367,10 @@ impl Share {
         let by_class = self.by_class();
         RESOURCES
             .iter()
-            .filter(move |name| by_class != (**name == "num_ldb_ports"))
-            .filter(move |name| by_class || !is_class(name))
+            .filter(move |name| match by_class {
+                true => **name != "num_ldb_ports",
+                false => !is_class(name),
+            })
             .map(|name| (*name, self.resources.get(name).copied().unwrap_or(0)))
     }
 }
@@ -413,5 +415,29 @@ impl fmt::Display for Problem {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A share says all there is, so that it replaces whatever was there; ports are written in the way
+    /// in which they were counted.
+    #[test]
+    fn a_share_counts_every_resource() {
+        for ports in ["num_ldb_ports", "num_cos1_ldb_ports"] {
+            let share = Share {
+                resources: [(ports, 4), ("num_dir_ports", 2)].into(),
+                place: None,
+            };
+            let counts: BTreeMap<_, _> = share.counts().collect();
+            assert_eq!(counts[ports], 4);
+            assert_eq!(counts["num_dir_ports"], 2);
+            assert_eq!(counts["num_ldb_queues"], 0);
+            let whole = ports == "num_ldb_ports";
+            assert_eq!(counts.contains_key("num_ldb_ports"), whole);
+            assert_eq!(counts.contains_key("num_cos0_ldb_ports"), !whole);
+        }
     }
 }
