@@ -114,6 +114,10 @@ struct DlbVfState {
 
 static PCIDevice *dlb_function(DlbState *s, int requester)
 {
+    /* Its own DMA can remove the device: no configuration space, no VFs. */
+    if (s->gone) {
+        return NULL;
+    }
     if (requester == DLB_MODEL_PF) {
         return PCI_DEVICE(s);
     }
@@ -156,16 +160,16 @@ static bool dlb_dma_write(void *opaque, int requester, uint32_t pasid,
 
 static void dlb_msix(void *opaque, unsigned vector)
 {
-    PCIDevice *dev = PCI_DEVICE(opaque);
+    PCIDevice *dev = dlb_function(opaque, DLB_MODEL_PF);
 
-    if (msix_enabled(dev) && vector < DLB_MODEL_MSIX_VECTORS) {
+    if (dev && msix_enabled(dev) && vector < DLB_MODEL_MSIX_VECTORS) {
         msix_notify(dev, vector);
     }
 }
 
 static void dlb_msi(void *opaque, unsigned vf, unsigned message)
 {
-    PCIDevice *dev = pcie_sriov_get_vf_at_index(PCI_DEVICE(opaque), vf);
+    PCIDevice *dev = dlb_function(opaque, vf);
 
     if (dev && msi_enabled(dev) && message < msi_nr_vectors_allocated(dev)) {
         msi_notify(dev, message);
@@ -274,7 +278,10 @@ static void dlb_leave(DlbState *s)
                 dlb_model_flr(s->model, i);
             }
         }
-        dlb_sync_state(s);
+        /* The alarm of a VF's reset is a message, which may remove the PF. */
+        if (!s->gone) {
+            dlb_sync_state(s);
+        }
     }
 
     if (s->gone) {
@@ -509,9 +516,13 @@ static void dlb_vf_reset_hold(Object *obj, ResetType type)
         pci_word_test_and_clear_mask(vf->config + PCI_COMMAND,
                                      PCI_COMMAND_MEMORY);
     }
-    /* Anything else that resets a VF has reset the PF, or takes the VF away. */
+    /*
+     * Anything else that resets a VF has reset the PF, or takes the VF away.
+     * The model sends an alarm, a message which may take the VF away, too. So
+     * dlb_vf_write_config() enters it, when PCI is done with the reset.
+     */
     if (dlb_in_flr(vf)) {
-        dlb_later(DLB(pcie_sriov_get_pf(vf)), 1u << pcie_sriov_vf_number(vf));
+        DLB(pcie_sriov_get_pf(vf))->late |= 1u << pcie_sriov_vf_number(vf);
     }
 }
 
