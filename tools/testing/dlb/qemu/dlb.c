@@ -12,7 +12,8 @@
  * guest is free to aim those at registers of this very device, or through the
  * configuration space at its reset or its removal. The model must not be
  * entered twice, nor be freed or reset while it runs: dlb_enter() refuses the
- * first, dlb_leave() does the rest late.
+ * first, dlb_leave() does the rest late. Nor does one device's model serve what
+ * another's does: see dlb_enter_access().
  */
 
 #include "qemu/osdep.h"
@@ -96,6 +97,8 @@ struct DlbState {
     bool timed;
     bool gone;
     bool d3hot;
+    bool told;
+    bool told_pasid;
     uint8_t msi[DLB_MODEL_NUM_VFS];
 
     char *version;
@@ -138,7 +141,12 @@ static bool dlb_dma_write(void *opaque, int requester, uint32_t pasid,
         return false;
     }
     if (pasid != DLB_MODEL_NO_PASID) {
-        qemu_log_mask(LOG_UNIMP, "%s: DMA with a PASID\n", dev->name);
+        DlbState *s = opaque;
+
+        if (!s->told_pasid) {
+            s->told_pasid = true;
+            qemu_log_mask(LOG_UNIMP, "%s: DMA with a PASID\n", dev->name);
+        }
         return false;
     }
 
@@ -209,20 +217,38 @@ static struct dlb_model *dlb_new_model(DlbState *s)
  * Entering and leaving the model
  */
 
+/* Models that run, under the big lock. */
+static unsigned dlb_running;
+
 static bool dlb_enter(DlbState *s)
 {
-    if (!s->model) {
-        return false;
-    }
-    if (s->busy) {
-        qemu_log_mask(LOG_GUEST_ERROR,
-                      "%s: aims its own DMA or interrupts at itself\n",
-                      PCI_DEVICE(s)->name);
+    if (!s->model || s->busy) {
         return false;
     }
     s->busy = true;
+    dlb_running++;
     object_ref(OBJECT(s));
     return true;
+}
+
+/*
+ * What a model does can be an access to its own device, or to another one. One
+ * write makes dozens of messages, each of which can be such a write to the next
+ * device: five devices take seconds, and seven take an hour, under the big lock.
+ * There is no use for it, so what comes from a model is refused.
+ */
+static bool dlb_enter_access(DlbState *s)
+{
+    if (dlb_running) {
+        if (!s->told) {
+            s->told = true;
+            qemu_log_mask(LOG_GUEST_ERROR,
+                          "%s: is what a DLB aims its DMA or interrupts at\n",
+                          PCI_DEVICE(s)->name);
+        }
+        return false;
+    }
+    return dlb_enter(s);
 }
 
 /* The model does not ask for the time: it hears it when that matters. */
@@ -295,6 +321,7 @@ static void dlb_leave(DlbState *s)
         s->timed = false;
     }
     s->busy = false;
+    dlb_running--;
     object_unref(OBJECT(s));
 }
 
@@ -325,7 +352,7 @@ static uint64_t dlb_read(DlbState *s, int requester, int bar, hwaddr off,
 {
     uint64_t val;
 
-    if (!dlb_enter(s)) {
+    if (!dlb_enter_access(s)) {
         return MAKE_64BIT_MASK(0, size * 8);
     }
     dlb_tell_time(s);
@@ -337,7 +364,7 @@ static uint64_t dlb_read(DlbState *s, int requester, int bar, hwaddr off,
 static void dlb_write(DlbState *s, int requester, int bar, hwaddr off,
                       uint64_t val, unsigned size)
 {
-    if (!dlb_enter(s)) {
+    if (!dlb_enter_access(s)) {
         return;
     }
     /* Producer pages are the fast path, and most often nothing is timed. */
