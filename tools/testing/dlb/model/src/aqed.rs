@@ -378,7 +378,8 @@ impl Device {
         let bin = pick_bin(flow.qes.mask(), weights, &mut self.rng);
         let id = flow.qes.pop(&self.store, bin)?;
         flow.owner = p as u8;
-        flow.outstanding += 1;
+        // Software that moves history-list pointers makes completions miss their flow.
+        flow.outstanding = flow.outstanding.saturating_add(1);
         self.aqed.count[q] = self.aqed.count[q].saturating_sub(1);
         self.aqed.total = self.aqed.total.saturating_sub(1);
         self.flow_relink(f, true);

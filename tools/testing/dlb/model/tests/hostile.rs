@@ -228,3 +228,28 @@ fn the_longest_step_is_bounded() {
     assert!(t < Duration::from_millis(500), "{t:?}");
     r.sane();
 }
+
+/// Completions that software leads to other history-list entries do not reach their flow, which
+/// may then have more outstanding than it can count.
+#[test]
+fn a_flow_does_not_lose_count() {
+    for v in BOTH {
+        let mut r = Rig::new(v);
+        r.w.quiet = true;
+        r.simple(PLAIN, 1, 8, 64);
+        // The first flow stays, so that the second is not the one of unused history-list entries.
+        r.ldb(0, H::new(0, ATM, 0).flow(1));
+        for _ in 0..0x1_0010 {
+            r.ldb(0, H::new(0, ATM, 0).flow(2));
+            r.wr(reg::HL_PUSH, 0, 60);
+            r.wr(reg::HL_POP, 0, 59);
+            r.ldb(0, H::tokens(c::REL_T, 1));
+            r.wr(reg::HL_PUSH, 0, 1);
+            r.wr(reg::HL_POP, 0, 0);
+        }
+        r.w.mem.clear();
+        if let Err(e) = r.d.check() {
+            panic!("{e}");
+        }
+    }
+}
