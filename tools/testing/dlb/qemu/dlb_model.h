@@ -101,7 +101,8 @@ void dlb_model_set_vf_msi(struct dlb_model *m, unsigned vf, unsigned messages);
 /*
  * Time. dlb_model_tick() tells the model what time it is (nanoseconds, any origin, never going
  * back); dlb_model_deadline() returns true and the time by which the next tick is needed, or false
- * if nothing in the model waits for time. Ask again after every write, flr and tick.
+ * if nothing in the model waits for time. Ask again after every write, flr and tick. After a tick
+ * the time is at least 50 us ahead; what is due before counts when the model is told the time.
  */
 void dlb_model_tick(struct dlb_model *m, uint64_t now_ns);
 bool dlb_model_deadline(const struct dlb_model *m, uint64_t *when_ns);

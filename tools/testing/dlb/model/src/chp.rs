@@ -35,6 +35,11 @@ pub(crate) struct HlEntry {
     pub mode: u8,
 }
 
+/// A sampler asks for time no more often than that, in nanoseconds. Samples can be 640 ns apart,
+/// and whoever gives the time would do nothing else. None is lost: what was due counts when the
+/// time is told, and that happens before each access anyway.
+const TICK_FLOOR: u64 = 50_000;
+
 /// Index into the history list and how often, modulo two, it went round.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct HlPtr(u16);
@@ -97,9 +102,12 @@ impl Sampler {
         }
     }
 
-    fn deadline(&self, wanted: bool) -> Option<u64> {
+    fn deadline(&self, wanted: bool, now: u64) -> Option<u64> {
         // Not counting yet: the time is needed at once, to start.
-        wanted.then(|| self.next.unwrap_or(0))
+        wanted.then(|| {
+            self.next
+                .map_or(0, |t| t.max(now.saturating_add(TICK_FLOOR)))
+        })
     }
 }
 
@@ -118,6 +126,8 @@ pub(crate) struct Chp {
     wd_disabled: [u128; 2],
     wdto: [u128; 2],
     timed: [u128; 2],
+    /// CQs whose interrupts are carried somewhere.
+    carried: [u128; 2],
     wd: [Sampler; 2],
     timer: [Sampler; 2],
     pub errors: u64,
@@ -148,6 +158,7 @@ impl Chp {
             wd_disabled: [u128::MAX; 2],
             wdto: [0; 2],
             timed: [0; 2],
+            carried: [0; 2],
             wd: Default::default(),
             timer: Default::default(),
             errors: 0,
@@ -170,6 +181,20 @@ impl Chp {
         } else {
             &mut self.dir[p]
         }
+    }
+
+    /// Whether `SYS_*_CQ_ISR` of a CQ carries its interrupt anywhere. One that goes nowhere stays
+    /// armed, and no time makes it fire.
+    pub fn set_carried(&mut self, ldb: bool, p: usize, carried: bool) {
+        let (k, bit) = (kind(ldb) & 1, 1u128 << (p & 127));
+        if !carried {
+            self.carried[k] &= !bit;
+            return;
+        }
+        if self.timer_wanted(k) == 0 {
+            self.timer[k].next = None;
+        }
+        self.carried[k] |= bit;
     }
 
     pub fn watchdog_fired(&self) -> bool {
@@ -242,8 +267,13 @@ impl Chp {
     }
 
     fn timer_wanted(&self, k: usize) -> u128 {
-        match (self.busy.get(k), self.armed.get(k), self.timed.get(k)) {
-            (Some(b), Some(a), Some(t)) => b & a & t,
+        match (
+            self.busy.get(k),
+            self.armed.get(k),
+            self.timed.get(k),
+            self.carried.get(k),
+        ) {
+            (Some(b), Some(a), Some(t), Some(c)) => b & a & t & c,
             _ => 0,
         }
     }
@@ -525,7 +555,10 @@ impl Device {
             let k = kind(ldb) & 1;
             let wd = self.chp.wd_wanted(k) != 0 && self.wd_config(ldb).0;
             let tm = self.chp.timer_wanted(k) != 0 && self.timer_config(ldb).0;
-            for d in [self.chp.wd[k].deadline(wd), self.chp.timer[k].deadline(tm)] {
+            for d in [
+                self.chp.wd[k].deadline(wd, self.now),
+                self.chp.timer[k].deadline(tm, self.now),
+            ] {
                 first = match (first, d) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),

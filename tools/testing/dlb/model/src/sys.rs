@@ -525,7 +525,9 @@ impl Device {
             SYS_DLB_SYS_CNT_5 => set_high(&mut self.sys.errors, val),
             SYS_LDB_CQ_ISR | SYS_DIR_CQ_ISR => {
                 self.regs.set(reg, x, val);
-                self.chp_try_interrupt(reg == SYS_LDB_CQ_ISR, x, host);
+                let ldb = reg == SYS_LDB_CQ_ISR;
+                self.chp.set_carried(ldb, x, val >> 10 & 3 != 0);
+                self.chp_try_interrupt(ldb, x, host);
             }
             SYS_WB_DIR_CQ_STATE | SYS_WB_LDB_CQ_STATE => {
                 // No write-buffer optimisation here, so its state is always clear.

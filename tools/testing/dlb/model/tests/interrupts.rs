@@ -235,6 +235,62 @@ fn timer_interrupts() {
     });
 }
 
+/// The shortest samples are 640 ns apart: whoever gives the time would do nothing else.
+#[test]
+fn time_is_asked_for_now_and_then() {
+    each(|r| {
+        with_interrupt(r, 64);
+        r.wr(reg::LDB_INT_ENB, 0, 3);
+        r.wr(reg::LDB_TMR_THRSH, 0, 1000);
+        r.wr(reg::LDB_TIMER_CTL, 0, 1 << 8);
+        r.wr(reg::LDB_WD_THRESHOLD, 0, 255);
+        r.wr(reg::LDB_WD_INTERVAL, 0, 1 << 28);
+        r.wr(reg::LDB_WD_ENB, 0, 1);
+        r.wr(reg::LDB_WD_DISABLE0, 0, 1);
+        r.ldb(0, H::cmd(c::ARM));
+        r.ldb(0, H::new(0, UNO, 0));
+        let (start, mut now, mut asked) = (1_000_000, 1_000_000, 0);
+        r.d.tick(now, &mut r.w);
+        while let Some(next) = r.d.deadline() {
+            assert!(next >= now + 50_000, "{next} after {now}");
+            now = next;
+            r.d.tick(now, &mut r.w);
+            asked += 1;
+        }
+        // 255 samples to the watchdog's alarm, 1000 to the interrupt; none is lost.
+        assert_eq!(r.w.msix, [0, 1]);
+        assert!((start + 640_000..start + 690_000).contains(&now), "{now}");
+        assert!(asked <= 13, "{asked}");
+    });
+}
+
+/// An interrupt that no register carries anywhere cannot fire, however long one waits.
+#[test]
+fn an_interrupt_that_goes_nowhere_waits_without_time() {
+    each(|r| {
+        with_interrupt(r, 64);
+        r.wr(reg::LDB_CQ_ISR, 0, 0);
+        r.wr(reg::LDB_INT_ENB, 0, 3);
+        r.wr(reg::LDB_TMR_THRSH, 0, 10);
+        r.wr(reg::LDB_TIMER_CTL, 0, 1 << 8);
+        r.ldb(0, H::cmd(c::ARM));
+        r.ldb(0, H::new(0, UNO, 0));
+        r.d.tick(1_000_000, &mut r.w);
+        r.d.tick(2_000_000, &mut r.w);
+        assert_eq!(r.d.deadline(), None);
+        assert_eq!(r.rd(reg::LDB_ARMED0, 0), 1);
+        // Once one does, the time counts.
+        r.wr(reg::LDB_CQ_ISR, 0, 2 << 10);
+        assert!(r.d.deadline().is_some());
+        r.d.tick(3_000_000, &mut r.w);
+        r.d.tick(3_000_000 + 9 * 640, &mut r.w);
+        assert_eq!(r.w.msix, []);
+        r.d.tick(3_000_000 + 10 * 640, &mut r.w);
+        assert_eq!(r.w.msix, [1]);
+        assert_eq!(r.d.deadline(), None);
+    });
+}
+
 #[test]
 fn vector_0_is_sent_again_for_what_came_meanwhile() {
     each(|r| {
