@@ -302,6 +302,10 @@ impl Fake {
             return refuse(ENODEV, &format!("there is no device {wanted}"));
         };
         if on {
+            if wanted == "auto" && devices.len() > 1 {
+                let there = devices.len();
+                return refuse(EINVAL, &format!("there are {there} devices"));
+            }
             if let Some(problem) = live.domain.check().first() {
                 return refuse(EINVAL, &problem.to_string());
             }

@@ -241,14 +241,16 @@ impl Plan {
         plan.settings(wanted, permissions, files)?;
         let devices = system::read_devices(files)?;
         // What is on a virtual function that goes, and comes again, has to do the same.
+        let unbound: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Unbind)
+            .map(|step| step.path.clone())
+            .collect();
         let goes = |domain: &Domain| {
-            let device = devices
-                .iter()
-                .find(|device| device.name == domain.object.value("device"));
-            let path = device.map(Device::path);
-            plan.steps
-                .iter()
-                .any(|step| step.action == Action::Unbind && Some(&step.path) == path.as_ref())
+            let name = domain.object.value("device");
+            let device = devices.iter().find(|device| device.name == name);
+            device.is_some_and(|device| unbound.contains(&device.path()))
         };
         let again: Vec<_> = wanted
             .domains
@@ -261,15 +263,25 @@ impl Plan {
             plan.steps.rotate_right(1);
             enable.push(domain);
         }
-        // A virtual function that has yet to come may be the device of a domain.
-        let coming = plan.steps.iter().any(|step| step.action == Action::Probe);
-        for domain in &enable {
+        // A virtual function that has yet to come may be the device of a domain. The others come
+        // first: `auto` is the only device, and with a virtual function there is another.
+        let (probes, steps) = std::mem::take(&mut plan.steps)
+            .into_iter()
+            .partition::<Vec<_>, _>(|step| step.action == Action::Probe);
+        plan.steps = steps;
+        let mut late = Vec::new();
+        for domain in enable {
             match check_device(domain, &devices) {
-                Err(Impossible::NoDevice { .. }) if coming => (),
-                result => result?,
+                Err(Impossible::NoDevice { .. }) if !probes.is_empty() => late.push(domain),
+                Ok(()) if goes(domain) => late.push(domain),
+                result => {
+                    result?;
+                    plan.enable(domain, true);
+                }
             }
         }
-        for domain in enable {
+        plan.steps.extend(probes);
+        for domain in late {
             plan.enable(domain, true);
         }
         Ok(plan)

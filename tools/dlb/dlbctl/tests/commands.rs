@@ -836,6 +836,19 @@ fn a_domain_may_be_on_a_virtual_function_that_has_yet_to_come() {
     assert_eq!(bench.fake.snapshot(), before);
 }
 
+#[test]
+fn the_only_device_is_taken_before_virtual_functions_are() {
+    let bench = Bench::new();
+    bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
+    let text = "[devices.dlb0.vfs.0]\nnum_sched_domains = 4\n\
+                [domains.a]\ndevice = \"auto\"\n[domains.b]\ndevice = \"dlb1\"\n";
+    let file = bench.file("t.toml", text);
+    bench.run(&format!("apply {file}"));
+    assert_eq!(bench.read("a/state"), "enabled");
+    assert_eq!(bench.read("b/state"), "enabled");
+    assert_eq!(bench.run(&format!("apply -n {file}")), "nothing to do\n");
+}
+
 /// A machine on which somebody else enables a domain while the test is under way.
 struct Busy<'a>(&'a Fake, std::cell::Cell<bool>);
 
