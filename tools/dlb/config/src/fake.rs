@@ -277,7 +277,13 @@ impl Fake {
         let devices = Path::new("/sys/bus/pci/devices").join(function);
         self.put(&devices.join("driver/unbind"), "");
         self.put(&own.join("device"), "0x2711");
-        self.put(&own.join("dev_id"), &(vf + 1).to_string());
+        let devices = system::read_devices(self).map_err(|e| e.source)?;
+        let taken = |number: &u32| {
+            let name = format!("dlb{number}");
+            devices.iter().any(|device| device.name == name)
+        };
+        let number = (0..).find(|number| !taken(number)).unwrap_or(0);
+        self.put(&own.join("dev_id"), &number.to_string());
         self.put(&share.join("locked"), "1");
         Ok(())
     }

@@ -560,11 +560,18 @@ impl Plan {
         let probe = device.path().join("sriov_drivers_autoprobe");
         let probes = files.read(&probe).is_ok_and(|text| text == "1");
         // Back again, the driver gets them when autoprobe is on, without which nobody gets any.
-        for function in system::functions(files, &device.path()) {
-            let path = Path::new(system::DRIVER).join(function);
-            if files.exists(&path) {
-                self.push(path, Action::Unbind, place.cloned());
-            }
+        let mut bound: Vec<_> = system::functions(files, &device.path())
+            .into_iter()
+            .map(|function| Path::new(system::DRIVER).join(function))
+            .filter(|path| files.exists(path))
+            .collect();
+        // Each gets the lowest number that is free: the one that had it is to come back first.
+        bound.sort_by_key(|path| {
+            let number = files.read(&path.join("dev_id")).ok();
+            std::cmp::Reverse(number.and_then(|number| number.parse::<u32>().ok()))
+        });
+        for path in bound {
+            self.push(path, Action::Unbind, place.cloned());
         }
         // Their driver must not come before they have something: then it is too late.
         if probes {

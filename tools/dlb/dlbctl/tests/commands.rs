@@ -785,6 +785,22 @@ fn drivers_come_back_when_virtual_functions_do() {
 }
 
 #[test]
+fn virtual_functions_that_come_back_have_the_names_that_they_had() {
+    let bench = Bench::new();
+    bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
+    let text: String = (0..3)
+        .map(|vf| format!("[devices.dlb0.vfs.{vf}]\nnum_sched_domains = {}\n", vf + 2))
+        .collect();
+    bench.run(&format!("apply {}", bench.file("one.toml", &text)));
+    let before = bench.fake.snapshot();
+    let file = bench.file("two.toml", &text.replace("domains = 4", "domains = 5"));
+    bench.fake.fail_at(6);
+    let refused = bench.refused(&format!("apply --restart {file}"));
+    assert!(refused.ends_with("all was left as before"), "{refused}");
+    assert_eq!(bench.fake.snapshot(), before);
+}
+
+#[test]
 fn a_domain_may_be_on_a_virtual_function_that_has_yet_to_come() {
     let bench = Bench::new();
     bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
