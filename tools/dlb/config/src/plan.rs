@@ -628,7 +628,9 @@ impl Plan {
         mut tell: impl FnMut(&Step),
     ) -> Result<(), Box<Failure>> {
         for (at, step) in self.steps.iter().enumerate() {
-            let result = if interrupted() {
+            // What a step takes away is noted beside it: the two are not to be parted.
+            let parts = matches!(step.action, Action::Lose { .. });
+            let result = if !parts && interrupted() {
                 Err(io::ErrorKind::Interrupted.into())
             } else {
                 tell(step);

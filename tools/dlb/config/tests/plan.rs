@@ -2,11 +2,12 @@
 
 //! Plans on a machine in memory: whatever topology becomes whatever other, exactly, or not at all.
 
+use std::cell::Cell;
 use std::io;
 use std::path::Path;
 
 use dlb_config::fake::Fake;
-use dlb_config::plan::{shortages, Impossible};
+use dlb_config::plan::{shortages, Impossible, Step};
 use dlb_config::system::{read_devices, read_domains, Files, CONFIGFS, DRIVER};
 use dlb_config::{file, Domain, Kind, Object, Permissions, Plan, Topology};
 use proptest::prelude::*;
@@ -469,6 +470,26 @@ fn arbiters_are_given_back_what_they_were_told() {
         let failure = apply(&fake, &wanted, ALL).unwrap_err();
         assert!(failure.ends_with("all was left as before"), "{failure}");
         assert_eq!(fake.snapshot(), before);
+    }
+}
+
+#[test]
+fn who_interrupts_gets_back_what_was() {
+    let text = "[devices.dlb0.tuning]\nqe_sa_pct = 7\nqid_weights = \"1 2 3 4\"";
+    let wanted = file::parse("x.toml", text).unwrap();
+    let fake = Fake::default();
+    let at = |name: &str| Path::new(DRIVER).join("0000:00:04.0/tuning").join(name);
+    fake.write(&at("qid_sa_pct"), "9").unwrap();
+    fake.write(&at("qe_weights"), "5 6 7 8").unwrap();
+    let before = fake.snapshot();
+    let plan = Plan::to(&wanted, ALL, &fake).unwrap();
+    for patience in 0..plan.steps.len() {
+        let done = Cell::new(0);
+        let tell = |_: &Step| done.set(done.get() + 1);
+        if let Err(failure) = plan.run(&fake, &|| done.get() >= patience, tell) {
+            assert_eq!(failure.left, [""; 0], "after {patience} steps");
+            assert_eq!(fake.snapshot(), before, "after {patience} steps");
+        }
     }
 }
 
