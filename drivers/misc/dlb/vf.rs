@@ -606,7 +606,11 @@ impl Inbox {
     fn receive_late(&self, hw: &VfDev, regs: &Regs, usage: &Usage) {
         // Without an interrupt only a doorbell that rings is a message.
         match hw.is_message_waiting(regs, &mut true) {
-            Ok(true) => self.receive(hw, regs, usage),
+            Ok(true) => {
+                self.receive(hw, regs, usage);
+                // An alert was for a domain that is no more, and not for the next with its number.
+                self.letters.lock().alerts.clear();
+            }
             // One that never rings may be one that cannot be looked at.
             Ok(false) if !self.letters.lock().readable => hw.acknowledge(regs),
             _ => {}
