@@ -167,6 +167,9 @@ num_ldb_credits = 512
 num_atomic_inflights = 256
 num_hist_list_entries = 256
 
+# On the only device, which dlb0 is until its function comes
+[domains.u]
+
 [domains.v]
 device = "dlb1"
 
@@ -176,7 +179,7 @@ links = { q = 0 }
 END
 	dlbctl apply host.toml && is v/state enabled && says 'nothing to do' dlbctl apply -n host.toml || return 1
 	dlbctl save > saved.toml && dlbctl destroy --all && dlbctl vf off && all_free || return 1
-	dlbctl apply saved.toml && is v/state enabled || return 1
+	dlbctl apply saved.toml && is v/state enabled && is u/state enabled || return 1
 	sed 's/num_sched_domains = 2/num_sched_domains = 3/' host.toml > more.toml
 	fails 1 'virtual function 0 of dlb0 is locked' dlbctl apply more.toml || return 1
 	dlbctl apply --restart more.toml && is v/state enabled && reads vf0_resources/num_sched_domains 3 || return 1
