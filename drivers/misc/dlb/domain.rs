@@ -764,7 +764,8 @@ impl Live {
         Ok(self.with(|_, function| function.pending_unlinks(self.id, port))?)
     }
 
-    /// Gives a load-balanced port exactly these links: places of queues, with priorities.
+    /// Gives a load-balanced port exactly these links: places of queues, with priorities. After an
+    /// error it has those that it had before.
     pub(crate) fn relink(&self, index: usize, targets: &[(usize, u8)]) -> Result<(), Refusal> {
         let port = self.port_id(Shelf::Ldb, index).ok_or(ENOENT)?;
         if targets.len() > LINKS_MAX {
@@ -774,6 +775,7 @@ impl Live {
             ));
         }
         let mut links = KVec::with_capacity(LINKS_MAX, GFP_KERNEL)?;
+        let mut before = KVec::with_capacity(LINKS_MAX, GFP_KERNEL)?;
         let done = self.with(|inner, function| {
             let Some(present) = inner.links.get_mut(index) else {
                 return Ok(());
@@ -781,8 +783,15 @@ impl Live {
             // What is there now, and follows each step, so that it is right after an error too.
             for link in present.iter() {
                 let _ = vec::push(&mut links, *link);
+                let _ = vec::push(&mut before, *link);
             }
             let result = self.step_links(function, port, &mut links, targets);
+            if result.is_err() {
+                // Some queues may be unlinked already, of which the description knows nothing. A
+                // removal that is under way is called off by linking the queue again. It takes a
+                // device that does not answer for this to fail as well.
+                let _ = self.step_links(function, port, &mut links, &before);
+            }
             mem::swap(present, &mut links);
             result
         });

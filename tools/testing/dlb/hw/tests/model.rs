@@ -494,6 +494,47 @@ fn a_full_set_of_links_is_exchanged() {
     sim.assert_sane();
 }
 
+/// A link is refused because its place is promised to another. What was unlinked to make room for
+/// it is linked again at once, and goes on as if nothing had been asked for.
+#[test]
+fn an_exchange_of_links_that_is_refused_is_undone() {
+    let (sim, mut pf) = Sim::up(Version::V2, 5);
+    let mut domain = build(&sim, &mut pf, &[UNORDERED; 9], 1, 1, 16);
+    let (d, q, p) = (domain.id, domain.queues.clone(), domain.ports[0].0);
+    for q in &q[..8] {
+        pf.map_queue(&sim, Func::Pf, d, p, *q, 1).unwrap();
+    }
+    pf.start_domain(&sim, Func::Pf, d).unwrap();
+    let producer = domain.dir[0].2.clone();
+    producer.send(&sim, &[new(7, q[0], SchedType::Unordered)]);
+    let user = &mut domain.ports[0].1;
+    assert_eq!(user.receive(&sim).unwrap().data, 7);
+    pf.unmap_queue(&sim, Func::Pf, d, p, q[0]).unwrap();
+    pf.map_queue(&sim, Func::Pf, d, p, q[8], 2).unwrap();
+
+    pf.unmap_queue(&sim, Func::Pf, d, p, q[1]).unwrap();
+    assert_eq!(
+        pf.map_queue(&sim, Func::Pf, d, p, q[0], 1),
+        Err(Error::Busy(error::InUse::Link))
+    );
+    pf.map_queue(&sim, Func::Pf, d, p, q[1], 1).unwrap();
+    assert_eq!(pf.pending_unmaps(Func::Pf, d, p), Ok(1));
+    assert_eq!(pf.link_priority(Func::Pf, d, p, q[1]), Ok(Some(1)));
+
+    user.release(&sim);
+    user.return_tokens(&sim, 1);
+    assert_eq!(pf.service_pending(&sim, 0, &mut |_| ()), Ok(0));
+    for q in &q[1..] {
+        assert_eq!(pf.is_linked(Func::Pf, d, p, *q), Ok(true));
+        producer.send(&sim, &[new(u64::from(*q), *q, SchedType::Unordered)]);
+        assert_eq!(user.receive(&sim).unwrap().data, u64::from(*q));
+        user.release(&sim);
+        user.return_tokens(&sim, 1);
+    }
+    assert_eq!(pf.is_linked(Func::Pf, d, p, q[0]), Ok(false));
+    sim.assert_sane();
+}
+
 /// A consumer that never completes: changes of links are given up, and nothing stays stopped.
 #[test]
 fn stuck_links_are_given_up_and_reported() {
