@@ -29,6 +29,7 @@ use crate::{
         LdbPortDesc,
         LdbQueueDesc,
         Lifetime,
+        LinkDesc,
         Name,
         Shelf as PortShelf, //
     },
@@ -450,6 +451,8 @@ impl DomainOwner for Domain {
 
     fn link_given_up(&self, live: &Arc<Live>, port: usize, queue: usize, priority: Option<u8>) {
         let _op = self.op.lock();
+        // A user may have changed the links again since they were looked at.
+        let now = live.links(port);
         let mut inner = self.inner.lock();
         if !matches!(&inner.phase, Phase::Enabled(present) if Arc::ptr_eq(present, live)) {
             return;
@@ -457,10 +460,20 @@ impl DomainOwner for Domain {
         let Some(queue) = inner.ldb_queues.get(queue).map(|queue| queue.config.name) else {
             return;
         };
+        let mut links = Links::default();
+        for (place, priority) in now.iter().flatten() {
+            if let Some(queue) = inner.ldb_queues.get(*place) {
+                // A port has no more links than there is room for.
+                let _ = links.add(LinkDesc {
+                    queue: queue.config.name,
+                    priority: *priority,
+                });
+            }
+        }
         let Some(port) = inner.ldb_ports.get_mut(port) else {
             return;
         };
-        port.config.links.put(queue, priority);
+        port.config.links = links;
         let name = port.config.name;
         let number = port
             .config

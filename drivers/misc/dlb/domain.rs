@@ -839,6 +839,17 @@ impl Live {
         Ok(())
     }
 
+    /// The links that a load-balanced port has by now: places of queues, with priorities.
+    pub(crate) fn links(&self, index: usize) -> [Option<(usize, u8)>; LINKS_MAX] {
+        let mut all = [None; LINKS_MAX];
+        if let Some(links) = self.inner.lock().links.get(index) {
+            for (to, link) in all.iter_mut().zip(links.iter()) {
+                *to = Some(*link);
+            }
+        }
+        all
+    }
+
     /// Looks which links there are in the hardware, and tells the owner about those that are not as
     /// they were left, because a change of them was given up.
     pub(crate) fn reconcile_links(self: &Arc<Self>) {
@@ -859,22 +870,26 @@ impl Live {
             let Some(links) = inner.links.get_mut(index) else {
                 return Ok(None);
             };
-            for (place, queue) in (0..self.ldb_queues.len()).zip(self.ldb_queues.iter()) {
-                let real = function.link_priority(self.id, port, *queue)?;
-                let known = links.iter().position(|link| link.0 == place);
-                match (known, real) {
-                    (Some(at), None) => {
-                        vec::remove(links, at);
-                        return Ok(Some((place, None)));
-                    }
-                    (None, Some(priority)) => {
-                        // Without memory for it it stays as it is, and so does the description.
-                        if vec::push(links, (place, priority)).is_err() {
-                            return Ok(None);
+            // Those that are gone first: a queue that was to have the place of another is one too
+            // many until then.
+            for gone in [true, false] {
+                for (place, queue) in (0..self.ldb_queues.len()).zip(self.ldb_queues.iter()) {
+                    let real = function.link_priority(self.id, port, *queue)?;
+                    let known = links.iter().position(|link| link.0 == place);
+                    match (known, real) {
+                        (Some(at), None) if gone => {
+                            vec::remove(links, at);
+                            return Ok(Some((place, None)));
                         }
-                        return Ok(Some((place, Some(priority))));
+                        (None, Some(priority)) if !gone => {
+                            // Without memory for it it stays as it is, and so does the description.
+                            if vec::push(links, (place, priority)).is_err() {
+                                return Ok(None);
+                            }
+                            return Ok(Some((place, Some(priority))));
+                        }
+                        _ => {}
                     }
-                    _ => {}
                 }
             }
             Ok(None)

@@ -291,20 +291,12 @@ impl Links {
         })
     }
 
-    /// Makes a link be there with this priority, or not be there.
-    pub(crate) fn put(&mut self, queue: Name, priority: Option<u8>) {
-        let _ = self.remove(queue);
-        if let Some(priority) = priority {
-            // What the hardware has fits here, too.
-            let _ = self.add(LinkDesc { queue, priority });
-        }
-    }
-
     fn find(&mut self, queue: Name) -> Option<&mut LinkDesc> {
         self.0.iter_mut().flatten().find(|link| link.queue == queue)
     }
 
-    fn add(&mut self, link: LinkDesc) -> Result {
+    /// Adds a link to a queue that has none yet; -ENOSPC if there are [`MAX_LINKS`].
+    pub(crate) fn add(&mut self, link: LinkDesc) -> Result {
         let free = self.0.iter_mut().find(|slot| slot.is_none());
         *free.ok_or(ENOSPC)? = Some(link);
         Ok(())
