@@ -1072,6 +1072,8 @@ impl LdbPort {
             });
             trace::links(&port.domain.name, &config.name, number, &result);
             result?;
+            // What was said of an attempt before, or of one that was given up, is settled.
+            inner.error = Words::None;
         }
         port.find(&mut inner)?.links = links;
         Ok(())

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::enable::{small, why};
-use crate::errno::Errno;
+use crate::errno::{self, Errno};
 use crate::ktap::{Outcome, Suite};
 use crate::port::{cmd, Hcw, Port, Sched};
 use crate::tree::{self, Device, Domain, Object};
@@ -567,6 +567,80 @@ fn stuck_links() -> Outcome {
     Ok(())
 }
 
+/// A port with as many links as it can have and a program that completes nothing: an exchange that
+/// cannot be made leaves all as it was, and one that is given up leaves what there is.
+fn stuck_full_set() -> Outcome {
+    let d = Domain::make("full")?;
+    // The queue that goes comes before the one that is to have its place.
+    let names: Vec<_> = (0..9).map(|n| format!("q{n}")).collect();
+    for name in &names {
+        d.add("ldb_queues", name)?;
+    }
+    d.add("dir_ports", "source")?;
+    let set = |first: usize| -> String {
+        let links: Vec<_> = names[first..first + 8]
+            .iter()
+            .map(|name| format!("{name}:1"))
+            .collect();
+        links.join(" ")
+    };
+    d.add("ldb_ports", "w")?.set("links", set(0))?;
+    d.enable().map_err(|e| why(&d, e))?;
+    let mut w = Port::open(&d.node("w"), 64)?;
+    let source = Port::open(&d.node("source"), 64)?;
+    let port = d.on("ldb_ports", "w");
+    let same = |want: &str| -> Outcome {
+        let links = port.get("links")?;
+        let mut have: Vec<_> = links.split(' ').collect();
+        have.sort_unstable();
+        ensure_eq!(have.join(" "), want, "links");
+        Ok(())
+    };
+
+    send(
+        &source,
+        id(&d.on("ldb_queues", "q0"))?,
+        Sched::Unordered,
+        0..1,
+    );
+    ensure_eq!(take_all(&mut w), [0], "the event that is kept");
+    port.set("links", "-q0 +q8:1")?;
+    same(&set(1))?;
+    // The place of q0 is promised, so that it cannot come back in the place of q1.
+    ensure_eq!(port.set("links", "-q1 +q0:1"), Err(errno::EBUSY), "links");
+    ensure!(!d.get("error")?.is_empty(), "no words for it");
+    same(&set(1))?;
+    ensure_eq!(port.get("pending_unlinks")?, "1", "pending_unlinks");
+    port.set("links", set(1))?;
+    ensure_eq!(d.get("error")?, "", "error after a success");
+
+    let until = Instant::now() + Duration::from_secs(60);
+    while port.get("pending_unlinks")? != "0" || d.get("error")?.is_empty() {
+        ensure!(Instant::now() < until, "it is not given up");
+        std::thread::sleep(SETTLE);
+    }
+    // There are two of them to be told, one after the other.
+    while same(&set(0)).is_err() {
+        ensure!(Instant::now() < until, "links are {:?}", port.get("links")?);
+        std::thread::sleep(SETTLE);
+    }
+    for (n, name) in names[..8].iter().enumerate() {
+        let n = n as u64 + 1;
+        send(
+            &source,
+            id(&d.on("ldb_queues", name))?,
+            Sched::Unordered,
+            n..n + 1,
+        );
+    }
+    let mut got = take_all(&mut w);
+    got.sort_unstable();
+    let all: Vec<u64> = (1..9).collect();
+    ensure_eq!(got, all, "events of all that are linked");
+    d.disable()?;
+    Ok(())
+}
+
 /// A full set of links is replaced by another one while events flow.
 fn exchange_of_a_full_set() -> Outcome {
     let d = Domain::make("swap")?;
@@ -876,6 +950,7 @@ pub fn run(t: &mut Suite) {
     t.case("stop and go", stop_and_go);
     t.case("links under traffic", links_under_traffic);
     t.case("links that are stuck", stuck_links);
+    t.case("a full set of links that is stuck", stuck_full_set);
     t.case("exchange of a full set of links", exchange_of_a_full_set);
     t.case("two tenants", tenants);
     t.case("nothing is inherited", nothing_is_inherited);
