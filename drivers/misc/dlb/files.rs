@@ -80,6 +80,11 @@ pub(crate) struct Port {
     cq_pages: usize,
     #[pin]
     state: Mutex<PortState>,
+    /// What `mmap` and page faults see. Not in `state`, for which the interrupts of all ports wait
+    /// one after the other: a page fault allocates memory, and that takes long in a control group
+    /// that has none left.
+    #[pin]
+    pages: Mutex<Pages>,
     #[pin]
     changed: CondVar,
     queue: Arc<PollQueue>,
@@ -87,9 +92,14 @@ pub(crate) struct Port {
     readers: Atomic<i32>,
 }
 
-struct PortState {
+struct Pages {
     /// Gone once the hardware does not write it any more.
     memory: Option<CqMemory>,
+    /// No page may be mapped any more.
+    revoked: bool,
+}
+
+struct PortState {
     /// The port is not the user's any more.
     revoked: bool,
     /// Interrupts of the consumer queue since the last read.
@@ -118,11 +128,17 @@ impl Port {
                 cq_pages,
                 state <- new_mutex!(
                     PortState {
-                        memory: memory.take(),
                         revoked: false,
                         interrupts: 0,
                     },
                     "dlb::Port::state"
+                ),
+                pages <- new_mutex!(
+                    Pages {
+                        memory: memory.take(),
+                        revoked: false,
+                    },
+                    "dlb::Port::pages"
                 ),
                 changed <- new_condvar!("dlb::Port::changed"),
                 queue,
@@ -149,6 +165,7 @@ impl Port {
 
     /// Takes the port from its user. Pages that are mapped have to be removed after this.
     pub(crate) fn revoke(&self) {
+        self.pages.lock().revoked = true;
         self.state.lock().revoked = true;
         self.changed.notify_all();
         self.queue.wake_all();
@@ -156,7 +173,7 @@ impl Port {
 
     /// Frees the consumer queue; the hardware must have stopped writing it, and no mapping be left.
     pub(crate) fn free(&self) {
-        let memory = self.state.lock().memory.take();
+        let memory = self.pages.lock().memory.take();
         drop(memory);
     }
 
@@ -201,7 +218,7 @@ impl Port {
     }
 
     fn mmap(&self, vma: &NewMapping<'_>) -> Result {
-        if self.state.lock().revoked {
+        if self.pages.lock().revoked {
             return Err(ENODEV);
         }
         if vma.executable() {
@@ -237,13 +254,13 @@ impl Port {
     fn fault(&self, fault: &Fault<'_>) -> FaultResult {
         // The lock is held while the page is inserted, so that `revoke` is either seen here or
         // finds the page.
-        let state = self.state.lock();
-        if state.revoked {
+        let pages = self.pages.lock();
+        if pages.revoked {
             return FaultResult::Bus;
         }
         let pfn = match fault.page().checked_sub(1) {
             None => Some(self.producer),
-            Some(page) => state.memory.as_ref().and_then(|memory| memory.pfn(page)),
+            Some(page) => pages.memory.as_ref().and_then(|memory| memory.pfn(page)),
         };
         match pfn {
             Some(pfn) => fault.insert(pfn),
