@@ -818,7 +818,11 @@ impl Live {
                 continue;
             }
             if let Some(queue) = id(place) {
-                function.unlink(self.id, port, queue)?;
+                match function.unlink(self.id, port, queue) {
+                    // A virtual function is not told of links that the physical one has given up.
+                    Err(err) if err.is_no_link() => {}
+                    result => result?,
+                }
             }
             vec::remove(links, index);
         }

@@ -217,7 +217,15 @@ const ENOSPC: i32 = -28;
 const EOPNOTSUPP: i32 = -95;
 const ETIMEDOUT: i32 = -110;
 
+/// The detailed status for a link that is not there.
+const NO_LINK: u32 = 17;
+
 impl Error {
+    /// Whether a link that was to be removed is not there, here or on the other side of the mailbox.
+    pub const fn is_no_link(&self) -> bool {
+        self.status() == NO_LINK
+    }
+
     /// The negative errno.
     pub const fn errno(&self) -> i32 {
         match self {
@@ -278,7 +286,7 @@ impl Error {
                 Object::Domain => 9,
                 Object::LdbQueue => 13,
                 Object::LdbPort | Object::DirPort => 16,
-                Object::Link => 17,
+                Object::Link => NO_LINK,
                 Object::DirQueue => 20,
             },
             Self::Started => 27,

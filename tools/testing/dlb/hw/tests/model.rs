@@ -532,6 +532,18 @@ fn an_exchange_of_links_that_is_refused_is_undone() {
         user.return_tokens(&sim, 1);
     }
     assert_eq!(pf.is_linked(Func::Pf, d, p, q[0]), Ok(false));
+
+    // What is gone cannot be removed, and that it is gone can be told, by a virtual function too.
+    let gone = pf.unmap_queue(&sim, Func::Pf, d, p, q[0]).unwrap_err();
+    assert!(gone.is_no_link());
+    let told = Error::Mailbox {
+        header: 0,
+        code: 0,
+        status: gone.status(),
+    };
+    assert!(told.is_no_link());
+    let other = pf.unmap_queue(&sim, Func::Pf, d, p, 31).unwrap_err();
+    assert!(!other.is_no_link(), "{other:?}");
     sim.assert_sane();
 }
 
