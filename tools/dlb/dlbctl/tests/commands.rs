@@ -788,9 +788,8 @@ fn drivers_come_back_when_virtual_functions_do() {
 fn virtual_functions_that_come_back_have_the_names_that_they_had() {
     let bench = Bench::new();
     bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
-    let text: String = (0..3)
-        .map(|vf| format!("[devices.dlb0.vfs.{vf}]\nnum_sched_domains = {}\n", vf + 2))
-        .collect();
+    let share = |vf| format!("[devices.dlb0.vfs.{vf}]\nnum_sched_domains = {}\n", vf + 2);
+    let text = [0, 1, 2].map(share).concat();
     bench.run(&format!("apply {}", bench.file("one.toml", &text)));
     let before = bench.fake.snapshot();
     let file = bench.file("two.toml", &text.replace("domains = 4", "domains = 5"));

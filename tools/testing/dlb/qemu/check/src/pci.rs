@@ -324,7 +324,7 @@ pub fn function_level_reset(f: &Function) -> Result {
     f.put("reset", "1")?;
     for (name, id, control, on) in IOMMU_SWITCHES {
         let at = f.capability(id, true)? + control;
-        same(&format!("{name} after FLR"), f.word(at)? & on, 0)?;
+        same(format!("{name} after FLR"), f.word(at)? & on, 0)?;
     }
     same("CHP_CFG_CHP_CSR_CTRL after FLR", p.read(o), before)?;
     same(
