@@ -886,7 +886,7 @@ impl Live {
                             return Ok(Some((place, None)));
                         }
                         (None, Some(priority)) if !gone => {
-                            // Without memory for it it stays as it is, and so does the description.
+                            // Without memory nothing changes here, nor in the description.
                             if vec::push(links, (place, priority)).is_err() {
                                 return Ok(None);
                             }

@@ -86,8 +86,10 @@ void dlb_pp_line(void __iomem *to, const void *line)
 	int i;
 
 	if (cpu_feature_enabled(X86_FEATURE_MOVDIR64B)) {
+		/* What is sent is in memory first. */
 		wmb();
 		movdir64b((void __force *)to, line);
+		/* No load that comes later in the program is done before. */
 		mb();
 		return;
 	}
