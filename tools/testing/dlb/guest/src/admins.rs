@@ -154,7 +154,7 @@ fn rebuild(dice: &mut Dice) -> bool {
     tree::put(&domain.join("enable"), b"1\n").is_ok()
 }
 
-fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
+fn administrator(who: u64, until: Instant, rough: bool, home: &Device) -> i32 {
     let mut dice = Dice::new(who + 100);
     let mut users: Vec<Child> = Vec::new();
     let (mut acts, mut built) = (0u64, 0u32);
@@ -212,19 +212,19 @@ fn administrator(who: u64, until: Instant, rough: bool) -> i32 {
                     users.swap_remove(victim);
                 }
             }
-            32 => {
-                if let Ok(dev) = Device::first() {
-                    match dice.below(16) {
-                        0..=1 => {
-                            let _ = dev.unbind();
-                            dice.nap(3000);
-                            let _ = dev.bind();
-                        }
-                        2 => set(&dev.obj.file("reset"), "1"),
-                        _ => {}
+            32 => match Device::first() {
+                Ok(dev) => match dice.below(16) {
+                    0..=1 => {
+                        let _ = dev.unbind();
+                        dice.nap(3000);
+                        let _ = dev.bind();
                     }
-                }
-            }
+                    2 => set(&dev.obj.file("reset"), "1"),
+                    _ => {}
+                },
+                // Somebody else could not, or has yet to.
+                Err(_) => drop(home.bind()),
+            },
             _ => {
                 if dice.below(16) == 0 && crate::module::remove().is_ok() {
                     let _ = crate::module::insert();
@@ -244,7 +244,8 @@ fn stress(rough: bool) -> Outcome {
     let until = Instant::now() + limit;
     let mut all = Vec::new();
     for who in 0..PROCESSES {
-        all.push(Child::run(move || administrator(who, until, rough))?);
+        let home = address.clone();
+        all.push(Child::run(move || administrator(who, until, rough, &home))?);
     }
     for (who, child) in all.iter_mut().enumerate() {
         let end = child.wait_within(limit + PATIENCE + Duration::from_secs(60));
