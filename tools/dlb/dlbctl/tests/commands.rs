@@ -768,35 +768,31 @@ fn save_replaces_files_and_nothing_else() {
     assert!(at("pipe").metadata().unwrap().file_type().is_fifo());
 }
 
-#[test]
-fn drivers_come_back_when_virtual_functions_do() {
+/// Applies the second file over the first, with `--restart` and a step that fails: all has to be as it
+/// was before.
+fn restart_fails(step: u32, first: &str, second: &str) {
     let bench = Bench::new();
-    let probe = Path::new("/sys/bus/pci/drivers_probe");
-    bench.fake.put(probe, "");
-    let text = "[devices.dlb0.vfs.0]\nnum_sched_domains = 4\n";
-    bench.run(&format!("apply {}", bench.file("one.toml", text)));
-    let text = "[devices.dlb0.vfs.0]\nnum_sched_domains = 5\n";
-    let file = bench.file("two.toml", text);
+    bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
+    bench.run(&format!("apply {}", bench.file("one.toml", first)));
     let before = bench.fake.snapshot();
-    bench.fake.fail_at(3);
+    let file = bench.file("two.toml", second);
+    bench.fake.fail_at(step);
     let refused = bench.refused(&format!("apply --restart {file}"));
     assert!(refused.ends_with("all was left as before"), "{refused}");
     assert_eq!(bench.fake.snapshot(), before);
 }
 
 #[test]
+fn drivers_come_back_when_virtual_functions_do() {
+    let text = |domains| format!("[devices.dlb0.vfs.0]\nnum_sched_domains = {domains}\n");
+    restart_fails(3, &text(4), &text(5));
+}
+
+#[test]
 fn virtual_functions_that_come_back_have_the_names_that_they_had() {
-    let bench = Bench::new();
-    bench.fake.put(Path::new("/sys/bus/pci/drivers_probe"), "");
     let share = |vf| format!("[devices.dlb0.vfs.{vf}]\nnum_sched_domains = {}\n", vf + 2);
     let text = [0, 1, 2].map(share).concat();
-    bench.run(&format!("apply {}", bench.file("one.toml", &text)));
-    let before = bench.fake.snapshot();
-    let file = bench.file("two.toml", &text.replace("domains = 4", "domains = 5"));
-    bench.fake.fail_at(6);
-    let refused = bench.refused(&format!("apply --restart {file}"));
-    assert!(refused.ends_with("all was left as before"), "{refused}");
-    assert_eq!(bench.fake.snapshot(), before);
+    restart_fails(6, &text, &text.replace("domains = 4", "domains = 5"));
 }
 
 #[test]

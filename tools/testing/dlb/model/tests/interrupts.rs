@@ -334,17 +334,23 @@ fn hardware_alarms() {
     });
 }
 
+/// An event in a CQ that is watched as soon as it is enabled; returns the time between samples, 24 of
+/// which are a second.
+fn watched(r: &mut Rig) -> u64 {
+    with_interrupt(r, 1);
+    r.ldb(0, H::new(0, UNO, 0));
+    r.wr(reg::LDB_WD_THRESHOLD, 0, 24);
+    r.wr(reg::LDB_WD_INTERVAL, 0, 1 << 28 | 0xffff);
+    r.wr(reg::LDB_WD_ENB, 0, 1);
+    64 * 0x1_0000 * 10
+}
+
 /// A clock that stands asks for no time: who gives it would have to again and again.
 #[test]
 fn a_watchdog_sleeps_with_the_device() {
     each(|r| {
-        with_interrupt(r, 1);
-        r.ldb(0, H::new(0, UNO, 0));
-        r.wr(reg::LDB_WD_THRESHOLD, 0, 24);
-        r.wr(reg::LDB_WD_INTERVAL, 0, 1 << 28 | 0xffff);
-        r.wr(reg::LDB_WD_ENB, 0, 1);
+        let period = watched(r);
         r.wr(reg::LDB_WD_DISABLE0, 0, 1);
-        let period = 64 * 0x1_0000 * 10;
         let start = 5_000_000_000;
         r.d.tick(start, &mut r.w);
         assert_eq!(r.d.deadline(), Some(start + period));
@@ -368,15 +374,10 @@ fn a_watchdog_sleeps_with_the_device() {
 #[test]
 fn watchdog() {
     each(|r| {
-        with_interrupt(r, 1);
-        r.ldb(0, H::new(0, UNO, 0));
-        r.wr(reg::LDB_WD_THRESHOLD, 0, 24);
-        r.wr(reg::LDB_WD_INTERVAL, 0, 1 << 28 | 0xffff);
-        r.wr(reg::LDB_WD_ENB, 0, 1);
+        let period = watched(r);
         assert_eq!(r.d.deadline(), None);
         r.wr(reg::LDB_WD_DISABLE0, 0, 1);
         assert_eq!(r.rd(reg::LDB_WD_DISABLE0, 0), !1);
-        let period = 64 * 0x1_0000 * 10;
         let mut now = 5_000_000_000;
         r.d.tick(now, &mut r.w);
         let start = now;
