@@ -18,6 +18,8 @@ use crate::tree::{self, Device};
 
 const PROCESSES: u64 = 4;
 const DOMAINS: u64 = 3;
+/// Most programs that one administrator has at a time.
+const USERS: usize = 32;
 
 /// How long an administrator goes on after the others who has not enabled a domain: a slow machine
 /// needs more than the usual time for that.
@@ -194,6 +196,11 @@ fn administrator(who: u64, until: Instant, rough: bool, home: &Device) -> i32 {
                 }
             }
             27..=29 => {
+                // With as many as ten minutes make the machine has no threads left, not even for the
+                // driver to be bound: that is -EAGAIN.
+                if users.len() >= USERS {
+                    users.remove(0);
+                }
                 let name = format!("adm{}/p{}", dice.below(DOMAINS), dice.below(3));
                 if let Ok(child) = user(Path::new("/dev/dlb0").join(name), dice.next()) {
                     users.push(child);
