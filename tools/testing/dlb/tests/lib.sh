@@ -16,6 +16,11 @@ DRIVER=/sys/bus/pci/drivers/dlb
 dlb_ready() {
 	[ -d /sys/kernel/config ] || modprobe configfs || insmod /configfs.ko
 	grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs none /sys/kernel/config
+	# The debug kernel keeps the directory of a driver for seconds after it went, and warns of another
+	# with the name.
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ -d /sys/module/dlb ] || [ ! -d "$DRIVER" ] || sleep 1
+	done
 	[ -d /sys/module/dlb ] || insmod "$DLB_KO" || {
 		echo "Bail out! dlb.ko cannot be loaded"
 		exit 1
